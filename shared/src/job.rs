@@ -1,0 +1,184 @@
+//! A job as the rest of the program sees it: its record, read from Redis.
+//!
+//! What may happen to a job next stands in [`crate::transition`]; how it is
+//! stored and changed is [`crate::queue`]'s affair.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+/// A text that is not one of the words or shapes that the program knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a {expected}")]
+pub struct Unknown {
+    /// What was met, as it was.
+    pub text: String,
+    /// What should have been there.
+    pub expected: &'static str,
+}
+
+/// The id of a job and of the task it was made from: 128 random bits, written
+/// as 32 lower-case hexadecimal digits (a UUID, version 4, without hyphens).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct JobId(Uuid);
+
+impl JobId {
+    /// A new id that nobody can guess.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_simple().fmt(formatter)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = Unknown;
+
+    /// Reads an id with or without hyphens, in either case.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::try_parse(text)
+            .map(Self)
+            .map_err(|_| Unknown { text: text.to_owned(), expected: "job id" })
+    }
+}
+
+/// Makes an enum whose variants are words in Redis, in answers and in logs.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident, $expected:literal, { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum $name { $($(#[$variant_meta])* $variant,)* }
+
+        impl $name {
+            /// Every variant, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word that stands for it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Unknown;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(Unknown { text: text.to_owned(), expected: $expected }),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// What a task asks for.
+    Kind, "kind of task", {
+        /// A repository's open issues and contributors, sent to the webhook.
+        Report = "report",
+    }
+}
+
+words! {
+    /// Where a job is in its life. `Scheduled` and `Running` are *live*.
+    State, "state", {
+        /// It waits in a lane until it is due and a worker claims it.
+        Scheduled = "scheduled",
+        /// A worker holds it under a lease.
+        Running = "running",
+        /// It ended as it should.
+        Succeeded = "succeeded",
+        /// It was given up, with a reason. It can be revived.
+        Dead = "dead",
+        /// It was cancelled by request.
+        Cancelled = "cancelled",
+    }
+}
+
+impl State {
+    /// Whether the job still has something ahead of it.
+    #[must_use]
+    pub const fn is_live(self) -> bool {
+        matches!(self, Self::Scheduled | Self::Running)
+    }
+}
+
+words! {
+    /// The step that comes next for a job. A scheduled job waits in the lane
+    /// of that name.
+    Stage, "stage", {
+        /// GitHub is to be asked for the report.
+        Fetch = "fetch",
+        /// The report is kept, or at least was; the webhook is to get it.
+        Deliver = "deliver",
+    }
+}
+
+/// The proof of a claim: `<attempt>:<nonce>`. A transition by a worker happens
+/// only if the job's record still carries the same fence.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Fence(pub(crate) String);
+
+impl Fence {
+    /// The fence as it stands in the record.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A job's record, as it was when it was read. Times are Redis's clock, in ms
+/// since the Unix epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The id that the client was given.
+    pub id: JobId,
+    /// What it is for.
+    pub kind: Kind,
+    /// The repository's owner, as the client wrote it.
+    pub username: String,
+    /// The repository, as the client wrote it.
+    pub repository: String,
+    /// Where it is in its life.
+    pub state: State,
+    /// The step that comes next, or that was the last.
+    pub stage: Stage,
+    /// When it may start, or might have.
+    pub due_ms: u64,
+    /// When the task was taken.
+    pub created_ms: u64,
+    /// When it was last claimed.
+    pub started_ms: Option<u64>,
+    /// When it ended.
+    pub ended_ms: Option<u64>,
+    /// How often it was claimed.
+    pub attempt: u32,
+    /// How many attempts failed in a row.
+    pub failures: u32,
+    /// How many leases ran out in a row.
+    pub crashes: u32,
+    /// How many different bodies were made for it; a body has an id of its own.
+    pub bodies: u32,
+    /// The worker that claimed it last.
+    pub worker: Option<String>,
+    /// Why it waits again, or why it ended: a few words.
+    pub reason: Option<String>,
+    /// Whether a client asked to cancel it while it was running.
+    pub cancel_requested: bool,
+}
