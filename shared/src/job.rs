@@ -175,6 +175,8 @@ pub struct Job {
     pub crashes: u32,
     /// How many different bodies were made for it; a body has an id of its own.
     pub bodies: u32,
+    /// Whether a report is kept for it, to be sent again as it is.
+    pub has_report: bool,
     /// The worker that claimed it last.
     pub worker: Option<String>,
     /// Why it waits again, or why it ended: a few words.

@@ -1,6 +1,11 @@
 //! What the API and the worker share.
 
+pub mod healthcheck;
 pub mod job;
 pub mod names;
 pub mod queue;
 pub mod secret;
+pub mod serve;
+pub mod settings;
+pub mod shutdown;
+pub mod telemetry;

@@ -229,20 +229,14 @@ pub enum Next {
 pub struct Batch {
     /// The jobs, in the order of their claim.
     pub jobs: Vec<Claimed>,
+    /// Claimed jobs whose record this version cannot read, with what it met:
+    /// a newer version wrote them, and they are to be put back for it.
+    pub unreadable: Vec<(JobId, Fence, String)>,
     /// When to ask again.
     pub next: Next,
 }
 
-/// Progress that is stored with the stage it leads to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Progress {
-    /// The stage that comes next.
-    pub stage: Stage,
-    /// The report's stored form, if there is one and it may be kept.
-    pub report: Option<Vec<u8>>,
-}
-
-/// What became of [`Progress`].
+/// What became of a report that was to be kept, with the stage after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advanced {
     /// Stored; the report too, if there was one.

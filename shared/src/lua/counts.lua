@@ -1,0 +1,33 @@
+-- counts: how many jobs there are and have been. For people too:
+--   redis-cli FCALL_RO hookme_counts 1 '{hookme}'
+--
+-- Moves    nothing
+-- Keys     1 the namespace with its hash tag
+-- Args     none
+-- Returns  {name, number, ...}: scheduled:<lane>, due:<lane>, oldest_due_age_ms,
+--          running, succeeded, dead, cancelled, workers, and total:<counter>
+-- Cost     O(lanes + counters)
+-- Repeat   looks again
+--
+-- One script, so that the numbers are of one moment and add up.
+register('counts', { 'no-writes', 'allow-oom' }, function(keys)
+    local ns, at_ms = keys[1], now(keys[1])
+    local answer, oldest = {}, at_ms
+    local function add(name, number) answer[#answer + 1], answer[#answer + 2] = name, number end
+    for _, lane in ipairs(LANES) do
+        local set = key.scheduled(ns, lane)
+        local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+        add('scheduled:' .. lane, redis.call('ZCARD', set))
+        add('due:' .. lane, redis.call('ZCOUNT', set, '-inf', at_ms))
+        if first[2] then oldest = math.min(oldest, tonumber(first[2])) end
+    end
+    add('oldest_due_age_ms', at_ms - oldest)
+    add('running', redis.call('ZCARD', key.running(ns)))
+    for _, state in ipairs({ 'succeeded', 'dead', 'cancelled' }) do
+        add(state, redis.call('ZCARD', key.ended(ns, state)))
+    end
+    add('workers', redis.call('ZCOUNT', key.workers(ns), '(' .. at_ms, '+inf'))
+    local stats = redis.call('HGETALL', key.stats(ns))
+    for i = 1, #stats, 2 do add('total:' .. stats[i], tonumber(stats[i + 1])) end
+    return answer
+end)

@@ -1,0 +1,80 @@
+-- explain: says where a job is, why, and until when. For people too:
+--   redis-cli FCALL_RO hookme_explain 1 '{hookme}' <id>
+--
+-- Moves    nothing
+-- Keys     1 the namespace with its hash tag
+-- Args     1 id
+-- Returns  {field, value, ...} of the record, then id, why, until_ms (if it is
+--          known), ahead, now_ms, history (a list); empty if there is no such job
+-- Cost     O(log of the lane + the history)
+-- Repeat   looks again
+--
+-- One script, so that the answer is of one moment.
+
+local function clock(ms)
+    local seconds = math.floor(ms / 1000)
+    return string.format('%02d:%02d:%02d UTC', math.floor(seconds / 3600) % 24, math.floor(seconds / 60) % 60, seconds % 60)
+end
+
+-- What the settings say, or else a worker that is alive: the limits that the
+-- environment gives are known to the workers only.
+local function limits_in_force(ns, at_ms)
+    local names = { 'max_running_jobs', 'jobs_per_interval', 'jobs_interval' }
+    local worker = redis.call('ZRANGE', key.workers(ns), '(' .. at_ms, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
+    local own = worker and redis.call('HMGET', key.worker(ns, worker), unpack(names)) or {}
+    local set = redis.call('HMGET', key.settings(ns), unpack(names))
+    return worker, limit(set[1], own[1]), limit(set[2], own[2]), positive(set[3]) or positive(own[3]) or 1000
+end
+
+local function why_due(ns, job, ahead, at_ms)
+    local worker, most, starts, interval_ms = limits_in_force(ns, at_ms)
+    if not worker then return 'is due, but no worker is running' end
+    if most and redis.call('ZCARD', key.running(ns)) >= most then
+        return 'is due, and waits for a running job to end: as many as max_running_jobs allows (' .. most .. ') are running'
+    end
+    if starts and not job.resumes then
+        local since = '(' .. at_ms - interval_ms
+        if redis.call('ZCOUNT', key.starts(ns), since, '+inf') >= starts then
+            local oldest = redis.call('ZRANGE', key.starts(ns), since, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+            return 'is due, and waits for the rate: jobs_per_interval allows ' .. starts .. ' starts in ' .. interval_ms .. ' ms',
+                oldest[2] + interval_ms
+        end
+    end
+    if ahead > 0 then return 'is due, with ' .. ahead .. ' before it in its lane' end
+    return 'is due; a worker with a free permit takes it at once'
+end
+
+local function why_scheduled(ns, job, ahead, at_ms)
+    local due_ms = tonumber(job.due_ms)
+    if is_paused(redis.call('HGET', key.settings(ns), 'paused'), job.stage) then
+        return 'waits because the lane ' .. job.stage .. ' is paused in the settings'
+    end
+    if due_ms <= at_ms then return why_due(ns, job, ahead, at_ms) end
+    if job.reason then return 'waits until ' .. clock(due_ms) .. ' to try again: ' .. job.reason, due_ms end
+    return 'waits until ' .. clock(due_ms) .. ', as its task asked', due_ms
+end
+
+local function why(ns, job, ahead, at_ms)
+    if job.state == 'scheduled' then return why_scheduled(ns, job, ahead, at_ms) end
+    if job.state == 'running' then
+        local lease = tonumber(redis.call('ZSCORE', key.running(ns), job.id) or at_ms)
+        local asked = job.cancel_requested and '; its worker is asked to cancel it' or ''
+        return 'runs on worker ' .. (job.worker or '?') .. ', whose lease ends ' .. clock(lease) .. ' unless renewed' .. asked, lease
+    end
+    return 'ended as ' .. job.state .. (job.reason and ': ' .. job.reason or '')
+end
+
+register('explain', { 'no-writes', 'allow-oom' }, function(keys, args)
+    local ns, at_ms = keys[1], now(keys[1])
+    local job, answer = read_job(ns, args[1])
+    if not job then return {} end
+    local ahead = job.state == 'scheduled' and redis.call('ZRANK', key.scheduled(ns, job.stage), job.id) or 0
+    local sentence, until_ms = why(ns, job, tonumber(ahead or 0), at_ms)
+    for _, value in ipairs({ 'id', job.id, 'why', sentence, 'ahead', tonumber(ahead or 0), 'now_ms', at_ms }) do
+        answer[#answer + 1] = value
+    end
+    if until_ms then answer[#answer + 1], answer[#answer + 2] = 'until_ms', until_ms end
+    answer[#answer + 1] = 'history'
+    answer[#answer + 1] = redis.call('LRANGE', key.history(ns, job.id), 0, -1)
+    return answer
+end)

@@ -1,0 +1,26 @@
+-- keep: stores a report with the stage that follows it, so that a webhook that
+-- fails costs no second fetch.
+--
+-- Moves    running -> running
+-- Keys     1 the namespace with its hash tag
+-- Args     1 id  2 fence  3 the stage that comes next  4 the report's bytes
+--          5 the most bytes that all reports together may take
+-- Returns  {'ok', number of the body}, {'full'}, {'stale'} or {'gone'}
+-- Cost     O(bytes)
+-- Repeat   the same answer: one claim makes one body
+--
+-- One script, because the bytes and the number that they are sent under must
+-- agree. Not allowed when memory is full: the caller then advances without.
+register('keep', {}, function(keys, args)
+    local ns, id = keys[1], args[1]
+    local code, job = read_claim(ns, id, args[2])
+    if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
+    local bytes, before = #args[4], tonumber(job.report_bytes or 0)
+    local total = tonumber(redis.call('HGET', key.stats(ns), 'report_bytes') or 0)
+    if total - before + bytes > tonumber(args[5]) then return { 'full' } end
+
+    redis.call('SET', key.report(ns, id), args[4])
+    redis.call('HSET', key.job(ns, id), 'report_bytes', bytes, 'report_ms', now(ns))
+    redis.call('HINCRBY', key.stats(ns), 'report_bytes', bytes - before)
+    return { 'ok', step(ns, job, args[2], args[3], true) }
+end)

@@ -1,0 +1,195 @@
+-- How a job goes on, goes back and ends: the writes that several transitions
+-- share. Every check stands in the functions that call these.
+
+-- The first 64 bytes of a reason: what stands in the record. A longer value
+-- would double the record's memory; the history has the whole text.
+local function short(text)
+    if #text <= 64 then return text end
+    return string.sub(text, 1, 61) .. '...'
+end
+
+-- Removes the oldest records of one kind, those beyond its retention.
+local function trim(ns, state, at_ms, most)
+    local set, keep = key.ended(ns, state), RETENTION[state]
+    local excess = math.min(redis.call('ZCARD', set) - keep.count, most)
+    local old = excess > 0 and redis.call('ZRANGE', set, 0, excess - 1)
+        or redis.call('ZRANGE', set, '-inf', at_ms - keep.ms, 'BYSCORE', 'LIMIT', 0, most)
+    if #old == 0 then return end
+    local gone = {}
+    for _, id in ipairs(old) do
+        gone[#gone + 1] = key.job(ns, id)
+        gone[#gone + 1] = key.history(ns, id)
+    end
+    call_many('ZREM', set, old, 1)
+    redis.call('DEL', unpack(gone))
+end
+
+-- Takes jobs out of wherever they are: the running set or their lane.
+local function leave(ns, jobs)
+    local from = {}
+    for _, job in ipairs(jobs) do
+        local set = job.state == 'running' and key.running(ns) or key.scheduled(ns, job.stage)
+        from[set] = from[set] or {}
+        table.insert(from[set], job.id)
+    end
+    for set, ids in pairs(from) do call_many('ZREM', set, ids, 1) end
+end
+
+-- Forgets kept reports, and takes their bytes off the total.
+local function drop_reports(ns, jobs)
+    local bytes, reports = 0, {}
+    for _, job in ipairs(jobs) do
+        if job.report_bytes then
+            bytes = bytes + job.report_bytes
+            reports[#reports + 1] = key.report(ns, job.id)
+            redis.call('HDEL', key.job(ns, job.id), 'report_bytes', 'report_ms')
+        end
+    end
+    if #reports > 0 then
+        redis.call('DEL', unpack(reports))
+        redis.call('HINCRBY', key.stats(ns), 'report_bytes', -bytes)
+    end
+end
+
+-- Gives back the scopes that these jobs, and no others, hold.
+local function unlock(ns, jobs)
+    for first = 1, #jobs, CHUNK do
+        local locks = {}
+        for i = first, math.min(first + CHUNK - 1, #jobs) do
+            locks[#locks + 1] = key.lock(ns, scope_of(jobs[i]))
+        end
+        local ids, own = redis.call('MGET', unpack(locks)), {}
+        for i, lock in ipairs(locks) do
+            if ids[i] == jobs[first + i - 1].id then own[#own + 1] = lock end
+        end
+        if #own > 0 then redis.call('DEL', unpack(own)) end
+    end
+end
+
+-- Ends jobs as `state`. job.ending is the reason, if there is one to give; a
+-- job's own `settling` fields are written with it.
+local function end_jobs(ns, jobs, state, at_ms)
+    if #jobs == 0 then return end
+    local members = {}
+    leave(ns, jobs)
+    unlock(ns, jobs)
+    drop_reports(ns, jobs)
+    for _, job in ipairs(jobs) do
+        members[#members + 1], members[#members + 2] = at_ms, job.id
+        local at = key.job(ns, job.id)
+        if job.ending then
+            redis.call('HSET', at, 'state', state, 'ended_ms', at_ms, 'reason', short(job.ending), unpack(job.settling or {}))
+        else
+            redis.call('HSET', at, 'state', state, 'ended_ms', at_ms, unpack(job.settling or {}))
+        end
+        if job.cancel_requested then redis.call('HDEL', at, 'cancel_requested') end
+    end
+    call_many('ZADD', key.ended(ns, state), members, 2)
+    count(ns, state, #jobs)
+    trim(ns, state, at_ms, #jobs + TRIM_MORE)
+end
+
+-- Puts running jobs back into their lanes. job.due_ms is when each may start
+-- again, job.settling what else is written.
+local function reschedule(ns, jobs)
+    if #jobs == 0 then return end
+    leave(ns, jobs)
+    local lanes = {}
+    for _, job in ipairs(jobs) do
+        local lane = key.scheduled(ns, job.stage)
+        lanes[lane] = lanes[lane] or {}
+        table.insert(lanes[lane], job.due_ms)
+        table.insert(lanes[lane], job.id)
+        redis.call('HSET', key.job(ns, job.id), 'state', 'scheduled', 'due_ms', job.due_ms, unpack(job.settling))
+    end
+    for lane, members in pairs(lanes) do call_many('ZADD', lane, members, 2) end
+end
+
+local SETTLE_FIELDS = {
+    'state', 'fence', 'username', 'repository', 'scope', 'stage', 'attempt', 'failures', 'crashes',
+    'worker', 'created_ms', 'revived_ms', 'report_bytes', 'cancel_requested',
+}
+
+-- Reads the job of a claim and says whether the claim still holds:
+-- `ok`, `already` (this fence settled it), `stale` or `gone`.
+local function read_claim(ns, id, fence)
+    local values = redis.call('HMGET', key.job(ns, id), unpack(SETTLE_FIELDS))
+    if not values[1] then return 'gone' end
+    local job = { id = id }
+    for i, field in ipairs(SETTLE_FIELDS) do job[field] = values[i] or nil end
+    if job.fence ~= fence then return 'stale' end
+    return job.state == 'running' and 'ok' or 'already', job
+end
+
+-- Reads the claims of a batch: a code for each, and the jobs that are `ok`
+-- with the place of their arguments. An id that stands twice counts once.
+local function read_claims(ns, args, first, step)
+    local codes, jobs, seen = {}, {}, {}
+    for i = first, #args, step do
+        local code, job = read_claim(ns, args[i], args[i + 1])
+        if seen[args[i]] then code = code == 'ok' and 'already' or code end
+        if code == 'ok' then
+            seen[args[i]] = true
+            job.place = i
+            jobs[#jobs + 1] = job
+            job.code = #codes + 1
+        end
+        codes[#codes + 1] = code
+    end
+    return codes, jobs
+end
+
+-- Gives running jobs back to their lanes: the transitions retry, defer and
+-- release. A job that a client wants cancelled is cancelled instead, and one
+-- past its age is dead. Returns a code for each claim.
+local function give_back(ns, args, event)
+    local max_age_ms, at_ms = tonumber(args[1]), now(ns)
+    local codes, jobs = read_claims(ns, args, 2, 4)
+    local back, cancelled, expired = {}, {}, {}
+    for _, job in ipairs(jobs) do
+        local reason = args[job.place + 3]
+        local failures = (job.failures or 0) + event.failures
+        job.settling = failures > 0 and { 'failures', failures } or {}
+        remember(ns, job, at_ms, event.name, reason)
+        if job.cancel_requested then
+            job.ending = 'cancelled by request'
+            codes[job.code] = 'cancelled'
+            cancelled[#cancelled + 1] = job
+        elseif is_too_old(job, max_age_ms, at_ms) then
+            job.ending = 'expired: older than JOB_MAX_AGE; last: ' .. reason
+            remember(ns, job, at_ms, 'expire', job.ending)
+            expired[#expired + 1] = job
+        else
+            job.due_ms = at_ms + math.floor(tonumber(args[job.place + 2]))
+            table.insert(job.settling, 'reason')
+            table.insert(job.settling, short(reason))
+            if event.resumes then
+                table.insert(job.settling, 'resumes')
+                table.insert(job.settling, 'yes')
+            end
+            back[#back + 1] = job
+        end
+    end
+    reschedule(ns, back)
+    end_jobs(ns, cancelled, 'cancelled', at_ms)
+    end_jobs(ns, expired, 'dead', at_ms)
+    count(ns, event.counter, #back)
+    if #jobs > 0 then wake_if_due(ns, at_ms) end
+    return codes
+end
+
+-- Writes the stage and numbers the body. A claim numbers its body once. A
+-- completed stage ends a row of crashes.
+local function step(ns, job, fence, stage, has_body)
+    local at = key.job(ns, job.id)
+    local known = redis.call('HMGET', at, 'bodies', 'body_fence')
+    local body = tonumber(known[1] or 0)
+    if has_body and known[2] ~= fence then
+        body = body + 1
+        redis.call('HSET', at, 'stage', stage, 'bodies', body, 'body_fence', fence)
+    else
+        redis.call('HSET', at, 'stage', stage)
+    end
+    if job.crashes then redis.call('HDEL', at, 'crashes') end
+    return body
+end

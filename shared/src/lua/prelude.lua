@@ -1,0 +1,130 @@
+-- What several functions need. Nothing here is called from outside.
+
+-- A crashed job waits this long, doubled with each further crash.
+local CRASH_WAIT_MS, CRASH_WAIT_MAX_MS = 200, 60000
+-- From this many crashes in a row a job runs with nothing beside it.
+local ALONE_FROM = 3
+-- So many crashes in a row make a job poison.
+local CRASHES_MAX = 5
+-- How much of each kind of ended job is kept.
+local RETENTION = {
+    succeeded = { count = 10000, ms = 7 * 86400000 },
+    dead = { count = 10000, ms = 30 * 86400000 },
+    cancelled = { count = 10000, ms = 7 * 86400000 },
+}
+-- How many ended jobs one call removes beyond as many as it ends.
+local TRIM_MORE = 8
+-- Entries of a job's history that are kept.
+local HISTORY_MAX = 32
+-- The most members that one command is given: unpack has a limit.
+local CHUNK = 1000
+
+local function register(name, flags, callback)
+    redis.register_function { function_name = PREFIX .. name, flags = flags, callback = callback }
+end
+
+-- Calls `command key` with a list of further arguments of any length, in
+-- chunks; `step` is how many of them belong together.
+local function call_many(command, at, list, step)
+    local size = CHUNK - CHUNK % step
+    for first = 1, #list, size do
+        redis.call(command, at, unpack(list, first, math.min(first + size - 1, #list)))
+    end
+end
+
+local function count(ns, event, by)
+    if by > 0 then redis.call('HINCRBY', key.stats(ns), event, by) end
+end
+
+-- A positive whole number, or nil for "no limit"; what cannot be read is as
+-- if it were not there.
+local function positive(text)
+    local number = tonumber(text)
+    return number and number >= 1 and math.floor(number) or nil
+end
+
+-- The setting, if it is readable, else the default; then as `positive`.
+local function limit(setting, default)
+    if setting and tonumber(setting) then return positive(setting) end
+    return positive(default)
+end
+
+-- Whether `paused` (a setting: `all`, or lanes with spaces between) names the lane.
+local function is_paused(paused, lane)
+    if not paused then return false end
+    for word in string.gmatch(paused, '%S+') do
+        if word == 'all' or word == lane then return true end
+    end
+    return false
+end
+
+local function pairs_of(flat)
+    local record = {}
+    for i = 1, #flat, 2 do record[flat[i]] = flat[i + 1] end
+    return record
+end
+
+-- The record of a job, or nil.
+local function read_job(ns, id)
+    local flat = redis.call('HGETALL', key.job(ns, id))
+    if #flat == 0 then return nil, flat end
+    local job = pairs_of(flat)
+    job.id = id
+    return job, flat
+end
+
+-- What at most one live job may exist for.
+local function scope_of(job)
+    return job.scope or string.lower((job.username or '') .. '/' .. (job.repository or ''))
+end
+
+-- Whether every number in a record is one. A record that somebody damaged is
+-- buried when its turn comes, so that it holds up nobody else.
+local NUMBERS = { 'created_ms', 'due_ms', 'attempt', 'failures', 'crashes', 'report_bytes', 'report_ms', 'revived_ms' }
+local function is_readable(job)
+    for _, field in ipairs(NUMBERS) do
+        if job[field] and not tonumber(job[field]) then return false end
+    end
+    return job.created_ms and job.due_ms and job.username and job.repository and job.stage
+end
+
+-- A job's age counts from its last revival.
+local function is_too_old(job, max_age_ms, at_ms)
+    return tonumber(job.revived_ms or job.created_ms) + max_age_ms <= at_ms
+end
+
+local function live_jobs(ns)
+    local live = redis.call('ZCARD', key.running(ns))
+    for _, lane in ipairs(LANES) do live = live + redis.call('ZCARD', key.scheduled(ns, lane)) end
+    return live
+end
+
+-- The live job that holds a scope, if there is one. A lock whose job is
+-- missing or ended holds nothing, and may be overwritten.
+local function holder(ns, scope)
+    local id = redis.call('GET', key.lock(ns, scope))
+    if not id then return nil end
+    local job = read_job(ns, id)
+    if job and (job.state == 'scheduled' or job.state == 'running') then return job end
+    return nil
+end
+
+-- Wakes one idle worker. One hint at a time is enough: who is woken claims all
+-- that it can and wakes the next if more is due.
+local function wake(ns)
+    if redis.call('LLEN', key.wake(ns)) == 0 then redis.call('RPUSH', key.wake(ns), 'due') end
+end
+
+-- Wakes a worker if a job is due.
+local function wake_if_due(ns, at_ms)
+    for _, lane in ipairs(LANES) do
+        if redis.call('ZCOUNT', key.scheduled(ns, lane), '-inf', at_ms) > 0 then return wake(ns) end
+    end
+end
+
+-- <at_ms> <attempt> <event> <stage> <worker or -> <text>
+local function remember(ns, job, at_ms, event, text)
+    local entry = table.concat({ at_ms, job.attempt or 0, event, job.stage, job.worker or '-', text }, ' ')
+    redis.call('RPUSH', key.history(ns, job.id), entry)
+    redis.call('LTRIM', key.history(ns, job.id), -HISTORY_MAX, -1)
+end

@@ -1,0 +1,33 @@
+-- revive: puts a dead job back into its lane, due now, its failures forgotten.
+--
+-- Moves    dead -> scheduled
+-- Keys     1 the namespace with its hash tag
+-- Args     1 id  2 the first stage
+--          3 live limit  unless the setting says otherwise; 0 or less: none
+-- Returns  {'scheduled', id, 'scheduled', due_ms} {'held', id} {'full', limit}
+--          {'not_dead', state} {'unknown'}
+-- Cost     O(log of the lane)
+-- Repeat   answers that the job is not dead but scheduled
+--
+-- One script, because the scope may be taken by another at the same moment.
+register('revive', {}, function(keys, args)
+    local ns, id = keys[1], args[1]
+    local job = read_job(ns, id)
+    if not job then return { 'unknown' } end
+    if job.state ~= 'dead' then return { 'not_dead', job.state } end
+    local live = holder(ns, scope_of(job))
+    if live then return { 'held', live.id } end
+    local most = limit(redis.call('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[3])
+    if most and live_jobs(ns) >= most then return { 'full', most } end
+
+    local at_ms = now(ns)
+    redis.call('ZREM', key.ended(ns, 'dead'), id)
+    redis.call('SET', key.lock(ns, scope_of(job)), id)
+    redis.call('HSET', key.job(ns, id), 'state', 'scheduled', 'stage', args[2], 'due_ms', at_ms, 'revived_ms', at_ms)
+    redis.call('HDEL', key.job(ns, id), 'failures', 'crashes', 'reason', 'ended_ms', 'resumes')
+    redis.call('ZADD', key.scheduled(ns, args[2]), at_ms, id)
+    remember(ns, job, at_ms, 'revive', 'a client asked for another try')
+    count(ns, 'revived', 1)
+    wake(ns)
+    return { 'scheduled', id, 'scheduled', at_ms }
+end)

@@ -1,0 +1,11 @@
+-- version: says which source this library was made from.
+--
+-- Moves    nothing
+-- Keys     none
+-- Args     none
+-- Returns  the short hash that its names carry
+-- Cost     O(1)
+-- Repeat   the same
+--
+-- Calling it is how a program finds out whether the library is loaded.
+register('version', { 'no-writes', 'allow-oom' }, function() return VERSION end)

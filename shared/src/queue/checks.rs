@@ -1,0 +1,158 @@
+//! Looks whether a Redis can be trusted with jobs.
+
+use redis::Value;
+
+use super::{Queue, QueueError, keys};
+
+/// The oldest Redis that has all that the functions use.
+const REDIS_FLOOR: (u32, u32) = (7, 0);
+
+/// Something about this Redis or its settings that an operator should mend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Complaint {
+    /// What is wrong and what to do, in a sentence.
+    pub text: String,
+    /// Whether jobs are unsafe, so that a program must not start or be ready.
+    pub unsafe_for_jobs: bool,
+}
+
+impl Complaint {
+    fn unsafe_because(text: impl Into<String>) -> Self {
+        Self { text: text.into(), unsafe_for_jobs: true }
+    }
+
+    fn note(text: impl Into<String>) -> Self {
+        Self { text: text.into(), unsafe_for_jobs: false }
+    }
+}
+
+impl Queue {
+    /// Looks at version, eviction policy, persistence, rights and settings.
+    /// Empty when all is well.
+    pub async fn complaints(&self) -> Result<Vec<Complaint>, QueueError> {
+        let info: String = self.send("check redis", redis::cmd("INFO").arg("everything")).await?;
+        let mut complaints = about_info(&info);
+        // The right to read the configuration may be missing, and need not be there.
+        let fsync: Result<Vec<String>, _> =
+            self.send("check redis", redis::cmd("CONFIG").arg("GET").arg("appendfsync")).await;
+        if let Ok(values) = fsync {
+            complaints.extend(values.get(1).and_then(|policy| about_fsync(policy)));
+        }
+        let settings = redis::cmd("HGETALL").arg(keys::settings(&self.0.tag)).to_owned();
+        let settings: Vec<(String, String)> = self.send("check the settings", &settings).await?;
+        complaints.extend(settings.iter().filter_map(|(name, value)| about_setting(name, value)));
+        complaints.extend(self.about_rights().await?);
+        Ok(complaints)
+    }
+
+    /// Runs each command that the functions use on a scratch key.
+    async fn about_rights(&self) -> Result<Option<Complaint>, QueueError> {
+        let call = self.function("preflight").arg(crate::job::JobId::random().to_string());
+        match self.call(call, |_: Value| Ok(())).await {
+            Ok(()) => Ok(None),
+            Err(QueueError::Refused { source, .. }) => Ok(Some(Complaint::unsafe_because(format!(
+                "the queue's functions cannot run: {source}; give this Redis user FCALL, FUNCTION LOAD and the commands that the README lists"
+            )))),
+            Err(other) => Err(other),
+        }
+    }
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+}
+
+fn about_info(info: &str) -> Vec<Complaint> {
+    let mut complaints = Vec::new();
+    let version = field(info, "redis_version").unwrap_or("unknown");
+    if !is_new_enough(version) {
+        let (major, minor) = REDIS_FLOOR;
+        complaints.push(Complaint::unsafe_because(format!(
+            "this is Redis {version}; {major}.{minor} or newer is needed for its functions"
+        )));
+    }
+    let policy = field(info, "maxmemory_policy").unwrap_or("unknown");
+    if policy != "noeviction" {
+        complaints.push(Complaint::unsafe_because(format!(
+            "maxmemory-policy is {policy}, which throws jobs away when memory is full; run: redis-cli CONFIG SET maxmemory-policy noeviction"
+        )));
+    }
+    if field(info, "aof_enabled") != Some("1") {
+        complaints.push(Complaint::unsafe_because(
+            "appendonly is off, so that a restart of Redis loses jobs; run: redis-cli CONFIG SET appendonly yes",
+        ));
+    }
+    complaints
+}
+
+fn is_new_enough(version: &str) -> bool {
+    let mut parts = version.split('.').map(str::parse::<u32>);
+    let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) else { return false };
+    (major, minor) >= REDIS_FLOOR
+}
+
+fn about_fsync(policy: &str) -> Option<Complaint> {
+    match policy {
+        "always" => None,
+        "everysec" => Some(Complaint::note(
+            "appendfsync is everysec: up to about 2 s of accepted tasks can go down with Redis's machine; always loses none",
+        )),
+        other => Some(Complaint::unsafe_because(format!(
+            "appendfsync is {other}: accepted tasks are lost when Redis's machine goes down; run: redis-cli CONFIG SET appendfsync always"
+        ))),
+    }
+}
+
+/// A setting that is not understood is ignored by the functions; here it is named.
+fn about_setting(name: &str, value: &str) -> Option<Complaint> {
+    match name {
+        "rate_limit_max_simultaneous_jobs" | "max_running_jobs" | "jobs_per_interval" | "jobs_interval" => {
+            value.parse::<i64>().is_err().then(|| {
+                Complaint::note(format!("the setting {name} is {value:?}, not a whole number, and is ignored"))
+            })
+        }
+        "paused" => None,
+        _ => Some(Complaint::note(format!("there is no setting {name:?}; it is ignored"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "redis_version:7.0.15\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\n";
+
+    #[test]
+    fn a_good_redis_gets_no_complaint() {
+        assert_eq!(about_info(GOOD), []);
+        assert_eq!(about_fsync("always"), None);
+    }
+
+    #[test]
+    fn each_danger_is_named() {
+        for (good, bad, word) in [
+            ("7.0.15", "6.2.7", "6.2.7"),
+            ("noeviction", "allkeys-lru", "allkeys-lru"),
+            ("aof_enabled:1", "aof_enabled:0", "appendonly"),
+        ] {
+            let complaints = about_info(&GOOD.replace(good, bad));
+            assert_eq!(complaints.len(), 1, "{bad}");
+            assert!(complaints[0].unsafe_for_jobs && complaints[0].text.contains(word));
+        }
+        assert!(about_fsync("no").is_some_and(|complaint| complaint.unsafe_for_jobs));
+        assert!(about_fsync("everysec").is_some_and(|complaint| !complaint.unsafe_for_jobs));
+    }
+
+    #[test]
+    fn versions_compare_as_numbers() {
+        assert!(is_new_enough("7.0.0") && is_new_enough("10.1") && is_new_enough("7.2.4"));
+        assert!(!is_new_enough("6.9.9") && !is_new_enough("x"));
+    }
+
+    #[test]
+    fn an_unreadable_setting_is_named() {
+        assert!(about_setting("max_running_jobs", "many").is_some());
+        assert!(about_setting("max_runing_jobs", "5").is_some());
+        assert_eq!(about_setting("max_running_jobs", "5"), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! The keys, as Rust needs to know them. They are built in `lua/keys.lua`.
+
+/// Where the list of keys stands.
+const SOURCE: &str = include_str!("../lua/keys.lua");
+
+/// The namespace with its hash tag, which every key begins with.
+pub(super) fn tag(namespace: &str) -> String {
+    format!("{{{namespace}}}")
+}
+
+/// The list of hints that something is due sooner.
+pub(super) fn wake(tag: &str) -> String {
+    format!("{tag}:wake")
+}
+
+/// A kept report.
+pub(super) fn report(tag: &str, id: impl std::fmt::Display) -> String {
+    format!("{tag}:report:{id}")
+}
+
+/// The set of workers.
+pub(super) fn workers(tag: &str) -> String {
+    format!("{tag}:workers")
+}
+
+/// What a worker says of itself.
+pub(super) fn worker(tag: &str, id: &str) -> String {
+    format!("{tag}:worker:{id}")
+}
+
+/// The settings that can be changed while running.
+pub(super) fn settings(tag: &str) -> String {
+    format!("{tag}:settings")
+}
+
+/// Every key that this program makes, by name, as a pattern in which `<…>`
+/// stands for an argument and which the namespace's tag and a colon precede.
+/// `<state>` is one of the states in which a job has ended.
+pub fn patterns() -> impl Iterator<Item = (&'static str, &'static str)> {
+    SOURCE.lines().filter_map(|line| {
+        let (name, rest) = line.trim().split_once(" = '")?;
+        let (pattern, _) = rest.split_once("',")?;
+        line.starts_with("    ").then_some((name, pattern))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_that_rust_names_stand_in_the_list() {
+        let all: Vec<_> = patterns().collect();
+        assert_eq!(all.len(), 15, "{all:?}");
+        for (name, built) in [
+            ("wake", wake("t")),
+            ("report", report("t", "<id>")),
+            ("workers", workers("t")),
+            ("worker", worker("t", "<id>")),
+            ("settings", settings("t")),
+        ] {
+            let listed = all.iter().find(|(known, _)| *known == name).map(|(_, pattern)| format!("t:{pattern}"));
+            assert_eq!(listed, Some(built));
+        }
+    }
+}

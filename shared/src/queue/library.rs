@@ -1,0 +1,114 @@
+//! The function library: made of the Lua files, named after its own source,
+//! loaded where it is missing.
+//!
+//! Names of functions are global in Redis, and two versions of the program
+//! meet in a rolling deploy; so library and functions carry a hash of their
+//! source. The functions for people stand in a library of their own under
+//! names that never change.
+
+use sha2::{Digest, Sha256};
+
+/// Which clock the functions read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Clock {
+    /// Redis's own.
+    #[default]
+    Redis,
+    /// A key that a test sets: `{namespace}:clock`, in ms.
+    Virtual,
+}
+
+const CLOCK: &str = include_str!("../lua/clock.lua");
+const CLOCK_VIRTUAL: &str = include_str!("../lua/clock_virtual.lua");
+/// What every library begins with, after the clock.
+const SHARED: &[&str] = &[
+    include_str!("../lua/keys.lua"),
+    include_str!("../lua/prelude.lua"),
+    include_str!("../lua/moves.lua"),
+];
+/// The functions that the programs call.
+const TRANSITIONS: &[&str] = &[
+    include_str!("../lua/version.lua"),
+    include_str!("../lua/preflight.lua"),
+    include_str!("../lua/submit.lua"),
+    include_str!("../lua/claim.lua"),
+    include_str!("../lua/advance.lua"),
+    include_str!("../lua/keep.lua"),
+    include_str!("../lua/renew.lua"),
+    include_str!("../lua/finish.lua"),
+    include_str!("../lua/retry.lua"),
+    include_str!("../lua/defer.lua"),
+    include_str!("../lua/release.lua"),
+    include_str!("../lua/bury.lua"),
+    include_str!("../lua/reap.lua"),
+    include_str!("../lua/cancel.lua"),
+    include_str!("../lua/revive.lua"),
+    include_str!("../lua/list.lua"),
+];
+/// The functions that people call too.
+const READINGS: &[&str] = &[
+    include_str!("../lua/explain.lua"),
+    include_str!("../lua/counts.lua"),
+];
+
+/// Both libraries' sources, ready to be loaded.
+#[derive(Debug)]
+pub(super) struct Library {
+    prefix: String,
+    pub(super) source: String,
+    pub(super) source_for_people: String,
+}
+
+impl Library {
+    pub(super) fn new(clock: Clock) -> Self {
+        let clock = match clock {
+            Clock::Redis => CLOCK,
+            Clock::Virtual => CLOCK_VIRTUAL,
+        };
+        let body = |functions: &[&str]| [&[clock], SHARED, functions, READINGS].concat().join("\n");
+        let whole = body(TRANSITIONS);
+        let version = short_hash(&whole);
+        let prefix = format!("hookme_{version}_");
+        Self {
+            source: with_head(&format!("hookme_{version}"), &prefix, &version, &whole),
+            source_for_people: with_head("hookme_people", "hookme_", &version, &body(&[])),
+            prefix,
+        }
+    }
+
+    /// The name that Redis knows a function by.
+    pub(super) fn name_of(&self, function: &str) -> String {
+        format!("{}{function}", self.prefix)
+    }
+}
+
+fn with_head(library: &str, prefix: &str, version: &str, body: &str) -> String {
+    format!(
+        "#!lua name={library}\nlocal PREFIX, VERSION = '{prefix}', '{version}'\n{body}"
+    )
+}
+
+/// The first 8 hexadecimal digits of the source's SHA-256.
+fn short_hash(source: &str) -> String {
+    Sha256::digest(source.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_change_with_the_source() {
+        let (real, virtual_clock) = (Library::new(Clock::Redis), Library::new(Clock::Virtual));
+        assert_ne!(real.name_of("claim"), virtual_clock.name_of("claim"));
+        assert_eq!(real.name_of("claim"), Library::new(Clock::Redis).name_of("claim"));
+    }
+
+    #[test]
+    fn people_get_the_readings_only_and_under_stable_names() {
+        let source = Library::new(Clock::Redis).source_for_people;
+        assert!(source.starts_with("#!lua name=hookme_people\nlocal PREFIX, VERSION = 'hookme_', "));
+        assert!(source.contains("register('explain'") && source.contains("register('counts'"));
+        assert!(!source.contains("register('submit'"));
+    }
+}

@@ -1,0 +1,52 @@
+//! Ending on a signal: the first asks, the second insists.
+//!
+//! What *asking* means is up to whoever holds the token: the API stops taking
+//! connections and answers the requests it has; a worker stops claiming and
+//! finishes or gives back its jobs. Both bound that time themselves.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Added to a signal's number to make the exit code of a process that it ended,
+/// as shells have it.
+const EXIT_CODE_BASE: i32 = 128;
+
+/// The two signals that end a process politely: `SIGTERM`, which supervisors
+/// send, and `SIGINT`, which Ctrl-C sends.
+#[derive(Debug)]
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over from the operating system, whose answer to them
+    /// is to kill the process. Must be called on a Tokio runtime.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Cancels `shutdown` at the first signal, and exits the process at the
+    /// second, without waiting for anything. Never returns.
+    pub async fn forward_to(mut self, shutdown: CancellationToken) -> ! {
+        let first = self.next().await;
+        tracing::info!(signal = first, "shutting down; a second signal ends the process at once");
+        shutdown.cancel();
+        let second = self.next().await;
+        tracing::warn!(signal = second, "ending at once, as a second signal asked");
+        std::process::exit(EXIT_CODE_BASE + second)
+    }
+
+    /// Waits for a signal and returns its number.
+    async fn next(&mut self) -> i32 {
+        tokio::select! {
+            _ = self.terminate.recv() => SignalKind::terminate().as_raw_value(),
+            _ = self.interrupt.recv() => SignalKind::interrupt().as_raw_value(),
+        }
+    }
+}

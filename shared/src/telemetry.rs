@@ -1,0 +1,112 @@
+//! Log lines: which of them, and in which form.
+//!
+//! `RUST_LOG` says which, in the syntax of `tracing_subscriber::EnvFilter`.
+//! `LOG_FORMAT` says in which form: `text` for people, `json` for machines, and
+//! `auto`, which is text on a terminal and JSON elsewhere. In JSON one event is
+//! one line whatever its fields hold, so a client's text cannot forge a line.
+//!
+//! Lines go to standard output, one write each. A reader that stops reading
+//! holds up whoever logs; whoever runs the program in a pipe must read it.
+
+use std::io::{self, IsTerminal};
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::settings::Mistakes;
+
+/// What and how to log, as given.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TelemetryArguments {
+    /// The form of a log line: text, json or auto (text on a terminal, else
+    /// json).
+    #[arg(long, env = "LOG_FORMAT", default_value = "auto")]
+    log_format: String,
+
+    /// Which events are logged, for example `info` or `warn,hookme_api=debug`.
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    rust_log: String,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What and how to log.
+#[derive(Debug)]
+pub struct TelemetrySettings {
+    format: LogFormat,
+    filter: EnvFilter,
+}
+
+impl TelemetryArguments {
+    /// Judges what was given. The result counts only if `mistakes` stays empty.
+    #[must_use]
+    pub fn check(&self, mistakes: &mut Mistakes) -> TelemetrySettings {
+        let format = LogFormat::parse(&self.log_format, io::stdout().is_terminal());
+        if format.is_none() {
+            mistakes.add("LOG_FORMAT", "text, json or auto");
+        }
+        let filter = EnvFilter::builder()
+            .with_default_directive(LevelFilter::INFO.into())
+            .parse(&self.rust_log);
+        if filter.is_err() {
+            mistakes.add("RUST_LOG", "levels like info or warn,hookme_api=debug");
+        }
+        TelemetrySettings {
+            format: format.unwrap_or(LogFormat::Json),
+            filter: filter.unwrap_or_default(),
+        }
+    }
+}
+
+impl LogFormat {
+    /// The form that `text` names, if it names one.
+    fn parse(text: &str, terminal: bool) -> Option<Self> {
+        match text.trim() {
+            "auto" if terminal => Some(Self::Text),
+            "text" => Some(Self::Text),
+            "auto" | "json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+}
+
+/// Starts logging for the whole process. Fails if that was done before.
+pub fn start(settings: TelemetrySettings) -> Result<(), TryInitError> {
+    let lines = tracing_subscriber::fmt().with_env_filter(settings.filter);
+    match settings.format {
+        LogFormat::Text => lines.finish().try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_text_on_a_terminal_and_json_elsewhere_unless_told_otherwise() {
+        assert_eq!(LogFormat::parse("auto", true), Some(LogFormat::Text));
+        assert_eq!(LogFormat::parse("auto", false), Some(LogFormat::Json));
+        assert_eq!(LogFormat::parse("text", false), Some(LogFormat::Text));
+        assert_eq!(LogFormat::parse("json", true), Some(LogFormat::Json));
+        assert_eq!(LogFormat::parse("yaml", true), None);
+    }
+
+    #[test]
+    fn a_wrong_filter_and_a_wrong_format_are_both_mistakes() {
+        let mut mistakes = Mistakes::default();
+        let arguments =
+            TelemetryArguments { log_format: "xml".to_owned(), rust_log: "api=loud".to_owned() };
+        let _settings = arguments.check(&mut mistakes);
+        let shown = mistakes.to_string();
+        assert!(shown.contains("LOG_FORMAT must be") && shown.contains("RUST_LOG must be"), "{shown}");
+    }
+}
