@@ -19,7 +19,9 @@ const STATUS_BYTES: usize = 12;
 /// Asks `GET path` of the process that listens on `listen`, and returns whether
 /// it answered with 200. An error says that it did not answer at all.
 pub async fn is_healthy(listen: SocketAddr, path: &str) -> io::Result<bool> {
-    timeout(PATIENCE, ask(reachable(listen), path)).await.map_err(io::Error::from)?
+    timeout(PATIENCE, ask(reachable(listen), path))
+        .await
+        .map_err(io::Error::from)?
 }
 
 /// The address under which this machine reaches a listener: one that listens on
@@ -35,7 +37,9 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 
 async fn ask(address: SocketAddr, path: &str) -> io::Result<bool> {
     let mut stream = TcpStream::connect(address).await?;
-    stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+    stream
+        .write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())
+        .await?;
     let mut status = [0; STATUS_BYTES];
     stream.read_exact(&mut status).await?;
     Ok(status.starts_with(b"HTTP/1.") && status.ends_with(b" 200"))
@@ -58,7 +62,12 @@ mod tests {
         let listen = listener.local_addr().unwrap();
         let router = Router::new().route("/livez", get(async || "alive"));
         let mut server = JoinSet::new();
-        server.spawn(serve(listener, router, CancellationToken::new(), Bounds::default()));
+        server.spawn(serve(
+            listener,
+            router,
+            CancellationToken::new(),
+            Bounds::default(),
+        ));
 
         assert!(is_healthy(listen, "/livez").await.unwrap());
         assert!(!is_healthy(listen, "/elsewhere").await.unwrap());

@@ -133,9 +133,14 @@ words! {
 /// The proof of a claim: `<attempt>:<nonce>`. A transition by a worker happens
 /// only if the job's record still carries the same fence.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Fence(pub(crate) String);
+pub struct Fence(String);
 
 impl Fence {
+    /// A fence, as it stands in a record.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The fence as it stands in the record.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -8,4 +8,6 @@ pub mod secret;
 pub mod serve;
 pub mod settings;
 pub mod shutdown;
+pub mod start;
 pub mod telemetry;
+pub mod transition;

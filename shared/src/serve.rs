@@ -90,8 +90,9 @@ pub async fn serve(
         tasks: TaskTracker::new(),
         cut: CancellationToken::new(),
     };
-    while let Some((stream, permit)) =
-        shutdown.run_until_cancelled(server.next_connection(&listener)).await
+    while let Some((stream, permit)) = shutdown
+        .run_until_cancelled(server.next_connection(&listener))
+        .await
     {
         server.start(stream, permit);
     }
@@ -186,29 +187,36 @@ fn talk(
         .header_read_timeout(bounds.header_read)
         .max_headers(HEADERS_MAX)
         .max_buf_size(BUFFER_MAX_BYTES)
-        .serve_connection(TokioIo::new(StallGuard::new(stream, bounds.write_stall)), service);
+        .serve_connection(
+            TokioIo::new(StallGuard::new(stream, bounds.write_stall)),
+            service,
+        );
     watcher.watch(connection)
 }
 
 /// Answers one request. What breaks HTTP's own rules gets an empty 400 and the
 /// end of its connection, as hyper itself answers what it cannot parse.
-async fn answer(
-    router: Router,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+async fn answer(router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
     if names_one_host(&request) {
         return router.oneshot(request).await;
     }
     let mut refusal = Response::new(Body::empty());
     *refusal.status_mut() = StatusCode::BAD_REQUEST;
-    refusal.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    refusal
+        .headers_mut()
+        .insert(header::CONNECTION, HeaderValue::from_static("close"));
     Ok(refusal)
 }
 
 /// Whether the request names its host once, as RFC 9112, section 3.2, demands
 /// of HTTP/1.1; HTTP/1.0 need not.
 fn names_one_host<B>(request: &Request<B>) -> bool {
-    let hosts = request.headers().get_all(header::HOST).iter().take(2).count();
+    let hosts = request
+        .headers()
+        .get_all(header::HOST)
+        .iter()
+        .take(2)
+        .count();
     hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
 }
 

@@ -173,7 +173,10 @@ mod tests {
         let mut mistakes = Mistakes::default();
         let checked = limits("0", "-1", "7", "250").check(&mut mistakes);
         assert!(mistakes.is_empty(), "{mistakes}");
-        assert_eq!((checked.live_jobs, checked.running_jobs, checked.starts), (None, None, Some(7)));
+        assert_eq!(
+            (checked.live_jobs, checked.running_jobs, checked.starts),
+            (None, None, Some(7))
+        );
         assert_eq!(checked.interval, Duration::from_millis(250));
     }
 
@@ -192,7 +195,10 @@ mod tests {
             "JOBS_PER_INTERVAL",
             "JOBS_INTERVAL",
         ] {
-            assert!(shown.contains(&format!("{variable} must be ")), "{variable}: {shown}");
+            assert!(
+                shown.contains(&format!("{variable} must be ")),
+                "{variable}: {shown}"
+            );
         }
     }
 

@@ -35,7 +35,10 @@ impl Signals {
     /// second, without waiting for anything. Never returns.
     pub async fn forward_to(mut self, shutdown: CancellationToken) -> ! {
         let first = self.next().await;
-        tracing::info!(signal = first, "shutting down; a second signal ends the process at once");
+        tracing::info!(
+            signal = first,
+            "shutting down; a second signal ends the process at once"
+        );
         shutdown.cancel();
         let second = self.next().await;
         tracing::warn!(signal = second, "ending at once, as a second signal asked");

@@ -12,6 +12,7 @@ use std::io::{self, IsTerminal};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Builder;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::settings::Mistakes;
@@ -39,10 +40,11 @@ pub enum LogFormat {
 }
 
 /// What and how to log.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct TelemetrySettings {
     format: LogFormat,
-    filter: EnvFilter,
+    /// A filter's text that was found to be good.
+    filter: String,
 }
 
 impl TelemetryArguments {
@@ -53,17 +55,19 @@ impl TelemetryArguments {
         if format.is_none() {
             mistakes.add("LOG_FORMAT", "text, json or auto");
         }
-        let filter = EnvFilter::builder()
-            .with_default_directive(LevelFilter::INFO.into())
-            .parse(&self.rust_log);
-        if filter.is_err() {
+        if filter().parse(&self.rust_log).is_err() {
             mistakes.add("RUST_LOG", "levels like info or warn,hookme_api=debug");
         }
         TelemetrySettings {
             format: format.unwrap_or(LogFormat::Json),
-            filter: filter.unwrap_or_default(),
+            filter: self.rust_log.clone(),
         }
     }
+}
+
+/// A filter to be read, which lets `info` through where its text says nothing.
+fn filter() -> Builder {
+    EnvFilter::builder().with_default_directive(LevelFilter::INFO.into())
 }
 
 impl LogFormat {
@@ -79,8 +83,10 @@ impl LogFormat {
 }
 
 /// Starts logging for the whole process. Fails if that was done before.
-pub fn start(settings: TelemetrySettings) -> Result<(), TryInitError> {
-    let lines = tracing_subscriber::fmt().with_env_filter(settings.filter);
+pub fn start(settings: &TelemetrySettings) -> Result<(), TryInitError> {
+    // Nothing is lost here: a text with a mistake never gets this far.
+    let filter = filter().parse_lossy(&settings.filter);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter);
     match settings.format {
         LogFormat::Text => lines.finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
@@ -103,10 +109,15 @@ mod tests {
     #[test]
     fn a_wrong_filter_and_a_wrong_format_are_both_mistakes() {
         let mut mistakes = Mistakes::default();
-        let arguments =
-            TelemetryArguments { log_format: "xml".to_owned(), rust_log: "api=loud".to_owned() };
+        let arguments = TelemetryArguments {
+            log_format: "xml".to_owned(),
+            rust_log: "api=loud".to_owned(),
+        };
         let _settings = arguments.check(&mut mistakes);
         let shown = mistakes.to_string();
-        assert!(shown.contains("LOG_FORMAT must be") && shown.contains("RUST_LOG must be"), "{shown}");
+        assert!(
+            shown.contains("LOG_FORMAT must be") && shown.contains("RUST_LOG must be"),
+            "{shown}"
+        );
     }
 }

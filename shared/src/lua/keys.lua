@@ -1,33 +1,38 @@
--- Every key there is. <x> stands for the argument of the builder; the namespace
--- with its hash tag comes before it: key.job('{hookme}', id) is
--- '{hookme}:job:' .. id. The program and the test for left-overs read this list.
-local KEYS_BY_NAME = {
-    job = 'job:<id>', --                 hash    the record of a job
-    scheduled = 'scheduled:<lane>', --   zset    id -> due_ms
-    running = 'running', --              zset    id -> lease_until_ms; its size is the global counter
-    lock = 'lock:<scope>', --            string  id of the one live job of the scope
-    ended = '<state>', --                zset    id -> ended_ms, for succeeded, dead and cancelled
-    report = 'report:<id>', --           string  the report's bytes, compressed
-    history = 'history:<id>', --         list    what happened to a job, oldest first
-    settings = 'settings', --            hash    limits and pause, for whoever wants to change them
-    stats = 'stats', --                  hash    counters
-    workers = 'workers', --              zset    worker -> when its presence ends, ms
-    worker = 'worker:<id>', --           hash    what a worker says of itself, and its last claim
-    wake = 'wake', --                    list    hints that something is due sooner
-    idempotency = 'idempotency:<hash>', -- string  id and body hash, with a TTL
-    starts = 'starts', --                zset    job and attempt -> when it started, ms
-    preflight = 'preflight:<id>', --     any     scratch, with a TTL
-}
+-- Every key there is, one a line: a builder, its type, and what it holds. ns is
+-- the namespace with its hash tag, as in '{hookme}'. The program and the test
+-- for left-overs read these lines, so each keeps this shape.
+local key = {}
+
+-- hash: the record of a job
+function key.job(ns, id) return ns .. ':job:' .. id end
+-- zset: id -> due_ms
+function key.scheduled(ns, lane) return ns .. ':scheduled:' .. lane end
+-- zset: id -> lease_until_ms; its size is the global counter
+function key.running(ns) return ns .. ':running' end
+-- string: the id of the one live job of the scope
+function key.lock(ns, scope) return ns .. ':lock:' .. scope end
+-- zset: id -> ended_ms, for each of succeeded, dead and cancelled
+function key.ended(ns, state) return ns .. ':' .. state end
+-- string: the report's bytes, compressed
+function key.report(ns, id) return ns .. ':report:' .. id end
+-- list: what happened to a job, oldest first
+function key.history(ns, id) return ns .. ':history:' .. id end
+-- hash: limits and pause, for whoever wants to change them
+function key.settings(ns) return ns .. ':settings' end
+-- hash: counters
+function key.stats(ns) return ns .. ':stats' end
+-- zset: worker -> when its presence ends, ms
+function key.workers(ns) return ns .. ':workers' end
+-- hash: what a worker says of itself, and its last claim
+function key.worker(ns, id) return ns .. ':worker:' .. id end
+-- list: hints that something is due sooner
+function key.wake(ns) return ns .. ':wake' end
+-- string: job id and body hash of an Idempotency-Key, with a TTL
+function key.idempotency(ns, hash) return ns .. ':idempotency:' .. hash end
+-- zset: job and attempt -> when it started, ms
+function key.starts(ns) return ns .. ':starts' end
+-- any: scratch, with a TTL
+function key.preflight(ns, id) return ns .. ':preflight:' .. id end
 
 -- The lanes: one for each stage that a job can wait for.
 local LANES = { 'fetch', 'deliver' }
-
-local key = {}
-for name, pattern in pairs(KEYS_BY_NAME) do
-    local fixed = ':' .. string.match(pattern, '^[^<]*')
-    if string.find(pattern, '<', 1, true) then
-        key[name] = function(ns, argument) return ns .. fixed .. argument end
-    else
-        key[name] = function(ns) return ns .. fixed end
-    end
-end

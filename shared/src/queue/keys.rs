@@ -13,11 +13,6 @@ pub(super) fn wake(tag: &str) -> String {
     format!("{tag}:wake")
 }
 
-/// A kept report.
-pub(super) fn report(tag: &str, id: impl std::fmt::Display) -> String {
-    format!("{tag}:report:{id}")
-}
-
 /// The set of workers.
 pub(super) fn workers(tag: &str) -> String {
     format!("{tag}:workers")
@@ -36,11 +31,13 @@ pub(super) fn settings(tag: &str) -> String {
 /// Every key that this program makes, by name, as a pattern in which `<…>`
 /// stands for an argument and which the namespace's tag and a colon precede.
 /// `<state>` is one of the states in which a job has ended.
-pub fn patterns() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub fn patterns() -> impl Iterator<Item = (&'static str, String)> {
     SOURCE.lines().filter_map(|line| {
-        let (name, rest) = line.trim().split_once(" = '")?;
-        let (pattern, _) = rest.split_once("',")?;
-        line.starts_with("    ").then_some((name, pattern))
+        let (name, rest) = line.strip_prefix("function key.")?.split_once("(ns")?;
+        let (argument, rest) = rest.split_once(") return ns .. ':")?;
+        let (fixed, _) = rest.split_once('\'')?;
+        let argument = argument.strip_prefix(", ").map(|argument| format!("<{argument}>"));
+        Some((name, format!("{fixed}{}", argument.unwrap_or_default())))
     })
 }
 
@@ -54,7 +51,6 @@ mod tests {
         assert_eq!(all.len(), 15, "{all:?}");
         for (name, built) in [
             ("wake", wake("t")),
-            ("report", report("t", "<id>")),
             ("workers", workers("t")),
             ("worker", worker("t", "<id>")),
             ("settings", settings("t")),

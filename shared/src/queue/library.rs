@@ -34,6 +34,7 @@ const TRANSITIONS: &[&str] = &[
     include_str!("../lua/claim.lua"),
     include_str!("../lua/advance.lua"),
     include_str!("../lua/keep.lua"),
+    include_str!("../lua/load.lua"),
     include_str!("../lua/renew.lua"),
     include_str!("../lua/finish.lua"),
     include_str!("../lua/retry.lua"),

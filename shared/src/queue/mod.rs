@@ -232,10 +232,10 @@ impl Queue {
         self.call(call, reply::batch).await
     }
 
-    /// The kept report of a job, in its stored form.
-    pub async fn report(&self, id: JobId) -> Result<Option<Vec<u8>>, QueueError> {
-        let command = redis::cmd("GET").arg(keys::report(&self.0.tag, id)).to_owned();
-        self.send("read a report", &command).await
+    /// Reads the kept report of a claimed job, to be sent at once.
+    pub async fn load_report(&self, id: JobId, fence: &Fence) -> Result<Loaded, QueueError> {
+        let call = self.function("load").arg(id.to_string()).arg(fence.as_str());
+        self.call(call, reply::loaded).await
     }
 
     /// Keeps a report's stored form, and notes that delivery comes next. Where
@@ -339,29 +339,18 @@ impl Queue {
         self.call(call, reply::reaped).await
     }
 
-    /// Waits for a hint that something became due sooner, at most `longest`.
-    /// Blocks a dedicated connection.
-    pub async fn wait_for_hint(&self, longest: Duration) -> Result<bool, QueueError> {
-        const OPERATION: &str = "wait for a hint";
-        let mut connection = self.0.connections.pool().get().await.map_err(|error| {
+    /// A dedicated connection that waits for hints.
+    pub async fn hints(&self) -> Result<Hints, QueueError> {
+        let connection = self.0.connections.pool().get().await.map_err(|error| {
             let source = match error {
                 deadpool_redis::PoolError::Backend(source) => Some(source),
                 _ => None,
             };
-            QueueError::Unavailable { operation: OPERATION, source }
+            QueueError::Unavailable { operation: WAIT_FOR_HINT, source }
         })?;
-        // The connection's own time-out is for calls that are answered at once.
-        connection.set_response_timeout(longest + self.0.terms.lease / 3);
-        let command = redis::cmd("BLPOP").arg(keys::wake(&self.0.tag)).arg(longest.as_secs_f64()).to_owned();
-        let popped: Result<Value, RedisError> = command.query_async(&mut connection).await;
-        match popped {
-            Ok(value) => Ok(value != Value::Nil),
-            Err(error) => {
-                // It may be broken, or still blocked: not to be used again.
-                drop(deadpool_redis::Connection::take(connection));
-                Err(classify(OPERATION, error))
-            }
-        }
+        // Out of the pool for good: it must not come back while it still waits.
+        let connection = deadpool_redis::Connection::take(connection);
+        Ok(Hints { connection, wake: keys::wake(&self.0.tag) })
     }
 
     /// Passes on a hint that came too late to be of use here.
@@ -398,6 +387,28 @@ impl Queue {
         let result = command.query_async(&mut self.0.connections.hot()).await;
         self.0.connections.note(result.as_ref().err());
         result.map_err(|error| classify(operation, error))
+    }
+}
+
+const WAIT_FOR_HINT: &str = "wait for a hint";
+
+/// Waits for hints that something became due sooner.
+pub struct Hints {
+    connection: redis::aio::MultiplexedConnection,
+    wake: String,
+}
+
+impl Hints {
+    /// Waits for a hint, at most `longest`; says whether one came.
+    pub async fn wait(&mut self, longest: Duration) -> Result<bool, QueueError> {
+        // The connection's own time-out is for calls that are answered at once.
+        self.connection.set_response_timeout(longest + Duration::from_secs(2));
+        let popped: Result<Value, RedisError> = redis::cmd("BLPOP")
+            .arg(&self.wake)
+            .arg(longest.as_secs_f64())
+            .query_async(&mut self.connection)
+            .await;
+        popped.map(|value| value != Value::Nil).map_err(|error| classify(WAIT_FOR_HINT, error))
     }
 }
 

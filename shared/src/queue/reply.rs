@@ -6,7 +6,7 @@ use std::time::Duration;
 use redis::Value;
 
 use super::types::{
-    Advanced, Batch, Cancelled, Claimed, Counts, Cursor, Explanation, HistoryEntry, Next, Page,
+    Advanced, Batch, Cancelled, Claimed, Counts, Cursor, Explanation, HistoryEntry, Loaded, Next, Page,
     Receipt, Renewed, Revived, Settled, Submitted,
 };
 use crate::job::{Fence, Job, JobId, Kind, Stage, State};
@@ -107,7 +107,7 @@ pub(super) fn batch(value: Value) -> Read<Batch> {
     for item in list(jobs)? {
         let parts = list(item)?;
         let id = parse(text(at(&parts, 0)?)?)?;
-        let fence = Fence(text(at(&parts, 1)?)?.to_owned());
+        let fence = Fence::new(text(at(&parts, 1)?)?.to_owned());
         let late_ms = number(at(&parts, 2)?)?;
         match parts.into_iter().nth(3).ok_or("a claim without a record".to_owned()).and_then(|record| job(id, record)) {
             Ok(job) => batch.jobs.push(Claimed { job, fence, late_ms }),
@@ -127,6 +127,19 @@ pub(super) fn advanced(value: Value) -> Read<Option<Advanced>> {
         "full" => Ok(None),
         "stale" | "gone" => Ok(Some(Advanced::Lost)),
         other => Err(format!("the answer {other:?} to advance")),
+    }
+}
+
+pub(super) fn loaded(value: Value) -> Read<Loaded> {
+    let items = list(value)?;
+    match text(at(&items, 0)?)? {
+        "ok" => match items.into_iter().nth(1) {
+            Some(Value::BulkString(bytes)) => Ok(Loaded::Report(bytes)),
+            _ => Err("a report that is no string".to_owned()),
+        },
+        "none" => Ok(Loaded::Missing),
+        "stale" | "gone" => Ok(Loaded::Lost),
+        other => Err(format!("the answer {other:?} to load")),
     }
 }
 
@@ -227,6 +240,7 @@ pub(super) fn counts(value: Value) -> Read<Counts> {
                 "dead" => counts.dead = number,
                 "cancelled" => counts.cancelled = number,
                 "workers" => counts.workers = number,
+                "report_bytes" => counts.report_bytes = number,
                 // A newer version's library may count more than this one knows.
                 _ => {}
             },

@@ -168,6 +168,8 @@ pub struct Counts {
     pub cancelled: u64,
     /// Workers that were heard of lately.
     pub workers: u64,
+    /// The bytes that all kept reports take.
+    pub report_bytes: u64,
     /// Counters since the namespace began (`accepted`, `claimed`, …), by name.
     pub totals: Vec<(String, u64)>,
 }
@@ -249,6 +251,17 @@ pub enum Advanced {
         /// Which body of this job it is: 1 for the first.
         body: u32,
     },
+    /// The job is no longer the caller's.
+    Lost,
+}
+
+/// What became of the wish to send a kept report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loaded {
+    /// Its stored form. The claim held when it was read.
+    Report(Vec<u8>),
+    /// There is none any more.
+    Missing,
     /// The job is no longer the caller's.
     Lost,
 }

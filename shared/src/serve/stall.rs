@@ -25,7 +25,11 @@ pub(super) struct StallGuard<S> {
 impl<S> StallGuard<S> {
     /// Guards `stream`; each wait to write lasts at most `patience`.
     pub(super) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, stalled: None }
+        Self {
+            stream,
+            patience,
+            stalled: None,
+        }
     }
 
     /// Passes a finished write on, and turns one that waits too long into an
@@ -40,7 +44,9 @@ impl<S> StallGuard<S> {
             return write;
         }
         let patience = self.patience;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(patience)));
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(patience)));
         ready!(stalled.as_mut().poll(context));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -4,6 +4,7 @@
 //! was given: the value may be a credential that was put into the wrong place.
 
 use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -35,7 +36,11 @@ impl Mistakes {
 
     /// Lets `checked` through if nothing was wrong, else returns all mistakes.
     pub fn judge<T>(self, checked: T) -> Result<T, Self> {
-        if self.is_empty() { Ok(checked) } else { Err(self) }
+        if self.is_empty() {
+            Ok(checked)
+        } else {
+            Err(self)
+        }
     }
 
     /// Reads a span that is given as a whole number of milliseconds.
@@ -59,11 +64,16 @@ impl Mistakes {
     /// Reads a whole number.
     pub fn parse_count(&mut self, variable: &str, text: &str, range: RangeInclusive<u64>) -> u64 {
         let count = text.trim().parse().ok();
-        count.filter(|count| range.contains(count)).unwrap_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            self.add(variable, format_args!("a whole number from {least} to {most}"));
-            *least
-        })
+        count
+            .filter(|count| range.contains(count))
+            .unwrap_or_else(|| {
+                let (least, most) = (range.start(), range.end());
+                self.add(
+                    variable,
+                    format_args!("a whole number from {least} to {most}"),
+                );
+                *least
+            })
     }
 
     /// Reads a limit: a whole number, of which 0 and less mean no limit.
@@ -88,13 +98,27 @@ impl Mistakes {
         })
     }
 
+    /// Reads an address and a port to listen on.
+    pub fn parse_listen(&mut self, variable: &str, text: &str) -> SocketAddr {
+        text.trim().parse().unwrap_or_else(|_| {
+            self.add(
+                variable,
+                "an IP address and a port, like 127.0.0.1:4001 or [::]:4001",
+            );
+            SocketAddr::new(Ipv4Addr::LOCALHOST.into(), 0)
+        })
+    }
+
     /// Reads an absolute URL with a host and one of `schemes`.
     pub fn parse_url(&mut self, variable: &str, text: &str, schemes: &[&str]) -> Option<Url> {
         let url = Url::parse(text.trim())
             .ok()
             .filter(|url| url.has_host() && schemes.contains(&url.scheme()));
         if url.is_none() {
-            self.add(variable, format_args!("a URL that begins with {}://", schemes.join(":// or ")));
+            self.add(
+                variable,
+                format_args!("a URL that begins with {}://", schemes.join(":// or ")),
+            );
         }
         url
     }
@@ -103,7 +127,9 @@ impl Mistakes {
 impl fmt::Display for Mistakes {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("these settings cannot be used:")?;
-        self.0.iter().try_for_each(|mistake| write!(formatter, "\n  {mistake}"))
+        self.0
+            .iter()
+            .try_for_each(|mistake| write!(formatter, "\n  {mistake}"))
     }
 }
 
@@ -119,7 +145,10 @@ mod tests {
     fn the_bounds_of_a_range_belong_to_it() {
         let mut mistakes = Mistakes::default();
         assert_eq!(mistakes.parse_ms("A", "1", SPAN), Duration::from_millis(1));
-        assert_eq!(mistakes.parse_ms("A", " 60000\n", SPAN), Duration::from_secs(60));
+        assert_eq!(
+            mistakes.parse_ms("A", " 60000\n", SPAN),
+            Duration::from_secs(60)
+        );
         assert_eq!(mistakes.parse_count("B", "9", 0..=9), 9);
         assert_eq!(mistakes.parse_limit("C", "1000000000"), Some(1_000_000_000));
         assert!(mistakes.is_empty(), "{mistakes}");
@@ -142,11 +171,25 @@ mod tests {
     fn a_url_needs_a_host_and_one_of_the_schemes() {
         let web = ["http", "https"];
         let mut mistakes = Mistakes::default();
-        assert!(mistakes.parse_url("U", "http://127.0.0.1:9000/x", &web).is_some());
-        for text in ["", "example.com", "ftp://example.com", "http://", "file:///etc/passwd"] {
+        assert!(
+            mistakes
+                .parse_url("U", "http://127.0.0.1:9000/x", &web)
+                .is_some()
+        );
+        for text in [
+            "",
+            "example.com",
+            "ftp://example.com",
+            "http://",
+            "file:///etc/passwd",
+        ] {
             let mut mistakes = Mistakes::default();
             assert!(mistakes.parse_url("U", text, &web).is_none(), "{text}");
-            assert!(mistakes.to_string().ends_with("U must be a URL that begins with http:// or https://"));
+            assert!(
+                mistakes
+                    .to_string()
+                    .ends_with("U must be a URL that begins with http:// or https://")
+            );
         }
         assert!(mistakes.is_empty());
     }

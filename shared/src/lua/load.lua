@@ -1,0 +1,17 @@
+-- load: reads the kept report for the claim that holds the job.
+--
+-- Moves    nothing
+-- Keys     1 the namespace with its hash tag
+-- Args     1 id  2 fence
+-- Returns  {'ok', bytes}, {'none'}, {'stale'} or {'gone'}
+-- Cost     O(bytes)
+-- Repeat   the same
+--
+-- One script, because these bytes are sent right after: only the worker that
+-- still holds the job may send them.
+register('load', { 'no-writes', 'allow-oom' }, function(keys, args)
+    local code = read_claim(keys[1], args[1], args[2])
+    if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
+    local bytes = redis.call('GET', key.report(keys[1], args[1]))
+    return bytes and { 'ok', bytes } or { 'none' }
+end)
