@@ -1,1 +1,59 @@
-fn main() {}
+//! The API's process: reads the settings, connects, listens, and ends on a
+//! signal. Everything else is in the library.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Parser;
+use hookme_api::settings::{Arguments, Settings};
+use hookme_shared::healthcheck::is_healthy;
+use hookme_shared::queue::Terms;
+use hookme_shared::shutdown::Signals;
+use hookme_shared::{start, telemetry};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+/// After how long without an answer a call to Redis has failed. A request waits
+/// a little longer than this for the queue, so that the cause is known.
+const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let arguments = Arguments::parse();
+    if arguments.healthcheck {
+        let healthy = is_healthy(arguments.check_listen()?, "/livez").await;
+        return Ok(if healthy.context("nobody answers")? {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
+    }
+    let settings = arguments.check()?;
+    telemetry::start(&settings.telemetry)?;
+    let signals = Signals::listen()?;
+    let shutdown = CancellationToken::new();
+    tokio::select! {
+        ended = serve(settings, shutdown.clone()) => ended?,
+        never = signals.forward_to(shutdown) => never,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes sure of Redis first: what is not ready for tasks does not listen.
+async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let address = start::address(&settings.redis, RESPONSE_TIMEOUT);
+    let terms = Terms {
+        limits: settings.limits,
+        ..Terms::default()
+    };
+    let ready = start::ready_queue(&address, terms, settings.redis.allow_unsafe);
+    let Some(queue) = shutdown.run_until_cancelled(ready).await.transpose()? else {
+        return Ok(());
+    };
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("cannot listen on LISTEN={}", settings.listen))?;
+    hookme_api::run(listener, queue, settings.api, shutdown).await?;
+    Ok(())
+}

@@ -43,9 +43,10 @@ impl FromStr for JobId {
 
     /// Reads an id with or without hyphens, in either case.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Uuid::try_parse(text)
-            .map(Self)
-            .map_err(|_| Unknown { text: text.to_owned(), expected: "job id" })
+        Uuid::try_parse(text).map(Self).map_err(|_| Unknown {
+            text: text.to_owned(),
+            expected: "job id",
+        })
     }
 }
 

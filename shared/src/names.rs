@@ -40,7 +40,8 @@ impl Username {
         let fits = (1..=USERNAME_MAX).contains(&name.len())
             && name.bytes().all(allowed)
             && !name.starts_with('-');
-        fits.then(|| Self(name.to_owned())).ok_or(NameError::Username)
+        fits.then(|| Self(name.to_owned()))
+            .ok_or(NameError::Username)
     }
 
     /// The name as the client gave it.
@@ -60,11 +61,13 @@ impl RepositoryName {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
         let lower = name.to_ascii_lowercase();
         let reserved = matches!(name, "." | "..")
-            || [".git", ".wiki"].iter().any(|ending| lower.ends_with(ending));
-        let fits = (1..=REPOSITORY_MAX).contains(&name.len())
-            && name.bytes().all(allowed)
-            && !reserved;
-        fits.then(|| Self(name.to_owned())).ok_or(NameError::Repository)
+            || [".git", ".wiki"]
+                .iter()
+                .any(|ending| lower.ends_with(ending));
+        let fits =
+            (1..=REPOSITORY_MAX).contains(&name.len()) && name.bytes().all(allowed) && !reserved;
+        fits.then(|| Self(name.to_owned()))
+            .ok_or(NameError::Repository)
     }
 
     /// The name as the client gave it.
@@ -92,7 +95,14 @@ mod tests {
 
     #[test]
     fn names_that_github_gives_out_pass() {
-        for name in ["octocat", "a", "A-b", "legacy-", "emu_short", &"a".repeat(39)] {
+        for name in [
+            "octocat",
+            "a",
+            "A-b",
+            "legacy-",
+            "emu_short",
+            &"a".repeat(39),
+        ] {
             assert!(Username::parse(name).is_ok(), "{name}");
         }
         for name in ["hello-world", ".github", "a.b_c", "...", &"a".repeat(100)] {
@@ -103,18 +113,45 @@ mod tests {
     #[test]
     fn names_that_could_bend_a_url_or_a_key_are_refused() {
         let bent = [
-            "", " a", "a ", "a/", "../x", "..", ".", "a\\b", "a?x=1", "a#f", "a\nb", "a\r\n",
-            "a%00b", "..%2f", "%2e%2e", "é", "ａ", "{x}", "*", "a\0", "a\u{202e}",
+            "",
+            " a",
+            "a ",
+            "a/",
+            "../x",
+            "..",
+            ".",
+            "a\\b",
+            "a?x=1",
+            "a#f",
+            "a\nb",
+            "a\r\n",
+            "a%00b",
+            "..%2f",
+            "%2e%2e",
+            "é",
+            "ａ",
+            "{x}",
+            "*",
+            "a\0",
+            "a\u{202e}",
         ];
         for name in bent {
             assert_eq!(Username::parse(name), Err(NameError::Username), "{name:?}");
-            assert_eq!(RepositoryName::parse(name), Err(NameError::Repository), "{name:?}");
+            assert_eq!(
+                RepositoryName::parse(name),
+                Err(NameError::Repository),
+                "{name:?}"
+            );
         }
         for name in ["-a", "a.b", &"a".repeat(40)] {
             assert_eq!(Username::parse(name), Err(NameError::Username), "{name:?}");
         }
         for name in ["x.git", "x.GIT", "x.Wiki", &"a".repeat(101)] {
-            assert_eq!(RepositoryName::parse(name), Err(NameError::Repository), "{name:?}");
+            assert_eq!(
+                RepositoryName::parse(name),
+                Err(NameError::Repository),
+                "{name:?}"
+            );
         }
     }
 }

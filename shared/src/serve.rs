@@ -59,8 +59,8 @@ pub struct Bounds {
 
 impl Default for Bounds {
     /// 10,000 connections, so that thousands that send nothing leave room for
-    /// those that do until `header_read` closes them; at [`BUFFER_MAX_BYTES`]
-    /// each they hold 160 MB at worst.
+    /// those that do until `header_read` closes them; at 16 KiB each they hold
+    /// 160 MB at worst.
     fn default() -> Self {
         Self {
             header_read: Duration::from_secs(5),

@@ -23,7 +23,9 @@ pub enum StartError {
 }
 
 fn list(complaints: &[Complaint]) -> String {
-    complaints.iter().map(|complaint| format!("\n  {}", complaint.text)).collect()
+    complaints.iter().fold(String::new(), |lines, complaint| {
+        lines + "\n  " + &complaint.text
+    })
 }
 
 /// The address of the queue that `redis` names. A call that gets no answer
@@ -51,12 +53,17 @@ pub async fn ready_queue(
 ) -> Result<Queue, StartError> {
     let queue = Queue::new(address, terms).map_err(StartError::Redis)?;
     let complaints = answered(&queue).await.map_err(StartError::Redis)?;
-    let (dangers, notes): (Vec<_>, Vec<_>) =
-        complaints.into_iter().partition(|complaint| complaint.unsafe_for_jobs && !allow_unsafe);
+    let (dangers, notes): (Vec<_>, Vec<_>) = complaints
+        .into_iter()
+        .partition(|complaint| complaint.unsafe_for_jobs && !allow_unsafe);
     for note in notes {
         tracing::warn!("{}", note.text);
     }
-    if dangers.is_empty() { Ok(queue) } else { Err(StartError::Unsafe(dangers)) }
+    if dangers.is_empty() {
+        Ok(queue)
+    } else {
+        Err(StartError::Unsafe(dangers))
+    }
 }
 
 /// Loads the functions and looks Redis over, as soon as it answers.

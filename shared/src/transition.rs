@@ -87,7 +87,14 @@ impl Life {
     /// A job that was just submitted.
     #[must_use]
     pub const fn submitted() -> Self {
-        Self { state: State::Scheduled, fence: None, attempt: 0, failures: 0, crashes: 0, cancel_requested: false }
+        Self {
+            state: State::Scheduled,
+            fence: None,
+            attempt: 0,
+            failures: 0,
+            crashes: 0,
+            cancel_requested: false,
+        }
     }
 
     /// What `event` does to this job.
@@ -97,14 +104,25 @@ impl Life {
             Event::Claim(nonce) if self.state == State::Scheduled => self.claimed(nonce),
             Event::Expire if self.state == State::Scheduled => self.ended(State::Dead),
             Event::Cancel if self.state == State::Scheduled => self.ended(State::Cancelled),
-            Event::Cancel if self.state == State::Running => {
-                (Outcome::Asked, Self { cancel_requested: true, ..self.clone() })
-            }
-            Event::Revive if self.state == State::Dead => {
-                (Outcome::Done, Self { attempt: self.attempt, fence: self.fence.clone(), ..Self::submitted() })
-            }
+            Event::Cancel if self.state == State::Running => (
+                Outcome::Asked,
+                Self {
+                    cancel_requested: true,
+                    ..self.clone()
+                },
+            ),
+            Event::Revive if self.state == State::Dead => (
+                Outcome::Done,
+                Self {
+                    attempt: self.attempt,
+                    fence: self.fence.clone(),
+                    ..Self::submitted()
+                },
+            ),
             Event::Reap if self.state == State::Running => self.crashed(),
-            Event::Claim(_) | Event::Expire | Event::Cancel | Event::Revive | Event::Reap => self.unchanged(Outcome::Stale),
+            Event::Claim(_) | Event::Expire | Event::Cancel | Event::Revive | Event::Reap => {
+                self.unchanged(Outcome::Stale)
+            }
             Event::Advance(fence)
             | Event::Finish(fence)
             | Event::Retry(fence)
@@ -119,39 +137,83 @@ impl Life {
             return self.unchanged(Outcome::Stale);
         }
         if self.state != State::Running {
-            let repeat = if matches!(event, Event::Advance(_)) { Outcome::Stale } else { Outcome::Already };
+            let repeat = if matches!(event, Event::Advance(_)) {
+                Outcome::Stale
+            } else {
+                Outcome::Already
+            };
             return self.unchanged(repeat);
         }
         let failures = self.failures + u32::from(matches!(event, Event::Retry(_) | Event::Bury(_)));
-        let counted = Self { failures, ..self.clone() };
+        let counted = Self {
+            failures,
+            ..self.clone()
+        };
         match event {
-            Event::Advance(_) => (Outcome::Done, Self { crashes: 0, ..counted }),
+            Event::Advance(_) => (
+                Outcome::Done,
+                Self {
+                    crashes: 0,
+                    ..counted
+                },
+            ),
             Event::Finish(_) => counted.ended(State::Succeeded),
             _ if self.cancel_requested => (Outcome::Cancelled, counted.ended(State::Cancelled).1),
             Event::Bury(_) => counted.ended(State::Dead),
-            _ => (Outcome::Done, Self { state: State::Scheduled, ..counted }),
+            _ => (
+                Outcome::Done,
+                Self {
+                    state: State::Scheduled,
+                    ..counted
+                },
+            ),
         }
     }
 
     fn claimed(&self, nonce: &str) -> (Outcome, Self) {
         let attempt = self.attempt + 1;
         let fence = Some(Fence::new(format!("{attempt}:{nonce}")));
-        (Outcome::Done, Self { state: State::Running, fence, attempt, ..self.clone() })
+        (
+            Outcome::Done,
+            Self {
+                state: State::Running,
+                fence,
+                attempt,
+                ..self.clone()
+            },
+        )
     }
 
     fn crashed(&self) -> (Outcome, Self) {
-        let counted = Self { crashes: self.crashes + 1, fence: None, ..self.clone() };
+        let counted = Self {
+            crashes: self.crashes + 1,
+            fence: None,
+            ..self.clone()
+        };
         if self.cancel_requested {
             (Outcome::Cancelled, counted.ended(State::Cancelled).1)
         } else if counted.crashes >= CRASHES_MAX {
             counted.ended(State::Dead)
         } else {
-            (Outcome::Done, Self { state: State::Scheduled, ..counted })
+            (
+                Outcome::Done,
+                Self {
+                    state: State::Scheduled,
+                    ..counted
+                },
+            )
         }
     }
 
     fn ended(&self, state: State) -> (Outcome, Self) {
-        (Outcome::Done, Self { state, cancel_requested: false, ..self.clone() })
+        (
+            Outcome::Done,
+            Self {
+                state,
+                cancel_requested: false,
+                ..self.clone()
+            },
+        )
     }
 
     fn unchanged(&self, outcome: Outcome) -> (Outcome, Self) {
@@ -172,11 +234,23 @@ mod tests {
     fn a_settlement_counts_once_and_only_with_the_fence_of_its_claim() {
         let (life, fence) = running();
         let other = Fence::new("1:other".to_owned());
-        for make in [Event::Finish, Event::Retry, Event::Defer, Event::Release, Event::Bury] {
-            assert_eq!(life.after(&make(other.clone())), (Outcome::Stale, life.clone()));
+        for make in [
+            Event::Finish,
+            Event::Retry,
+            Event::Defer,
+            Event::Release,
+            Event::Bury,
+        ] {
+            assert_eq!(
+                life.after(&make(other.clone())),
+                (Outcome::Stale, life.clone())
+            );
             let (outcome, settled) = life.after(&make(fence.clone()));
             assert_eq!(outcome, Outcome::Done);
-            assert_eq!(settled.after(&make(fence.clone())), (Outcome::Already, settled.clone()));
+            assert_eq!(
+                settled.after(&make(fence.clone())),
+                (Outcome::Already, settled.clone())
+            );
         }
     }
 
@@ -185,7 +259,10 @@ mod tests {
         let (life, fence) = running();
         let (_, reaped) = life.after(&Event::Reap);
         assert_eq!(reaped.crashes, 1);
-        assert_eq!(reaped.after(&Event::Finish(fence)), (Outcome::Stale, reaped.clone()));
+        assert_eq!(
+            reaped.after(&Event::Finish(fence)),
+            (Outcome::Stale, reaped.clone())
+        );
     }
 
     #[test]
@@ -206,7 +283,11 @@ mod tests {
     fn the_fifth_crash_in_a_row_makes_a_job_poison_and_a_completed_stage_ends_the_row() {
         let mut life = Life::submitted();
         for crash in 1..=CRASHES_MAX {
-            life = life.after(&Event::Claim("n".to_owned())).1.after(&Event::Reap).1;
+            life = life
+                .after(&Event::Claim("n".to_owned()))
+                .1
+                .after(&Event::Reap)
+                .1;
             assert_eq!(life.state == State::Dead, crash == CRASHES_MAX);
         }
         let (life, fence) = running();
@@ -219,7 +300,10 @@ mod tests {
         let (life, fence) = running();
         let (outcome, asked) = life.after(&Event::Cancel);
         assert_eq!(outcome, Outcome::Asked);
-        assert_eq!(asked.after(&Event::Finish(fence.clone())).1.state, State::Succeeded);
+        assert_eq!(
+            asked.after(&Event::Finish(fence.clone())).1.state,
+            State::Succeeded
+        );
         assert_eq!(asked.after(&Event::Retry(fence)).0, Outcome::Cancelled);
         assert_eq!(asked.after(&Event::Reap).1.state, State::Cancelled);
     }

@@ -1,0 +1,114 @@
+//! The worker: claims due jobs, fetches from GitHub, delivers to the webhook,
+//! and settles.
+//!
+//! On the line, in this order: [`claimer`], [`runner`] with [`reporter`] ([`fetch`],
+//! [`deliver`]), [`settler`]. Beside it: [`heartbeat`], [`reaper`], [`hints`].
+//! The rules stand in [`policy`]; nothing there touches the world.
+
+pub mod claimer;
+pub mod deliver;
+pub mod fetch;
+pub mod handle;
+pub mod heartbeat;
+pub mod hints;
+pub mod http;
+pub mod launcher;
+pub mod leases;
+pub mod metrics;
+pub mod operator;
+pub mod policy;
+pub mod reaper;
+pub mod report;
+pub mod reporter;
+pub mod runner;
+pub mod settings;
+pub mod settler;
+
+use std::time::Duration;
+
+use hookme_shared::start::{StartError, address, ready_queue};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::deliver::Deliverer;
+use crate::fetch::Fetcher;
+use crate::http::ClientError;
+use crate::launcher::Launch;
+use crate::policy::retry::RetryPolicy;
+use crate::reporter::Reporter;
+use crate::settings::Settings;
+
+/// After how long without an answer a call to Redis has failed.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Why a worker does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Redis is not fit for jobs.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// No HTTP client can be set up.
+    #[error("the HTTP client cannot be set up")]
+    Client(#[from] ClientError),
+    /// The system refused a thread or a socket.
+    #[error("the system refused a thread or a socket")]
+    System(#[from] std::io::Error),
+}
+
+/// Works on report jobs until `shutdown`: the one door to this crate, for the
+/// program and for tests. Serves health and metrics on `operator`, if given.
+///
+/// # Errors
+///
+/// [`RunError`] says what to mend. Once it has started, it only ends by `shutdown`.
+pub async fn run(
+    operator: Option<TcpListener>,
+    settings: &Settings,
+    shutdown: CancellationToken,
+) -> Result<(), RunError> {
+    let address = address(&settings.redis, RESPONSE_TIMEOUT);
+    let queue = ready_queue(&address, settings.terms(), settings.redis.allow_unsafe).await?;
+    let retry = RetryPolicy::new(
+        settings.work.reschedule_interval,
+        settings.work.retry_max_attempts,
+    );
+    let reporter = Reporter {
+        queue: queue.clone(),
+        fetcher: Fetcher::new(&settings.github)?,
+        deliverer: Deliverer::new(&settings.webhook)?,
+        retry,
+        report_max_bytes: settings.webhook.report_max_bytes,
+    };
+    let launch = Launch {
+        queue,
+        address,
+        worker: worker_id(),
+        concurrency: settings.work.concurrency,
+        shutdown_grace: settings.work.shutdown_grace,
+        retry,
+        operator,
+    };
+    Ok(launch.run(reporter, shutdown).await?)
+}
+
+/// The longest part of a host's name that a worker's id carries, in characters:
+/// Redis keeps values of up to 64 bytes in little room.
+const HOST_MAX: usize = 32;
+
+/// An id that no other worker has, and that tells an operator where to look:
+/// `<host>-<process id>-<random>`.
+fn worker_id() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host: String = host
+        .trim()
+        .chars()
+        .filter(|letter| letter.is_ascii_alphanumeric() || *letter == '-')
+        .take(HOST_MAX)
+        .collect();
+    let host = if host.is_empty() { "worker" } else { &host };
+    format!(
+        "{host}-{}-{:04x}",
+        std::process::id(),
+        rand::random::<u16>()
+    )
+}

@@ -18,11 +18,17 @@ pub struct Complaint {
 
 impl Complaint {
     fn unsafe_because(text: impl Into<String>) -> Self {
-        Self { text: text.into(), unsafe_for_jobs: true }
+        Self {
+            text: text.into(),
+            unsafe_for_jobs: true,
+        }
     }
 
     fn note(text: impl Into<String>) -> Self {
-        Self { text: text.into(), unsafe_for_jobs: false }
+        Self {
+            text: text.into(),
+            unsafe_for_jobs: false,
+        }
     }
 }
 
@@ -30,36 +36,54 @@ impl Queue {
     /// Looks at version, eviction policy, persistence, rights and settings.
     /// Empty when all is well.
     pub async fn complaints(&self) -> Result<Vec<Complaint>, QueueError> {
-        let info: String = self.send("check redis", redis::cmd("INFO").arg("everything")).await?;
+        let info: String = self
+            .send("check redis", redis::cmd("INFO").arg("everything"))
+            .await?;
         let mut complaints = about_info(&info);
         // The right to read the configuration may be missing, and need not be there.
-        let fsync: Result<Vec<String>, _> =
-            self.send("check redis", redis::cmd("CONFIG").arg("GET").arg("appendfsync")).await;
+        let fsync: Result<Vec<String>, _> = self
+            .send(
+                "check redis",
+                redis::cmd("CONFIG").arg("GET").arg("appendfsync"),
+            )
+            .await;
         if let Ok(values) = fsync {
             complaints.extend(values.get(1).and_then(|policy| about_fsync(policy)));
         }
-        let settings = redis::cmd("HGETALL").arg(keys::settings(&self.0.tag)).to_owned();
+        let settings = redis::cmd("HGETALL")
+            .arg(keys::settings(&self.0.tag))
+            .to_owned();
         let settings: Vec<(String, String)> = self.send("check the settings", &settings).await?;
-        complaints.extend(settings.iter().filter_map(|(name, value)| about_setting(name, value)));
+        complaints.extend(
+            settings
+                .iter()
+                .filter_map(|(name, value)| about_setting(name, value)),
+        );
         complaints.extend(self.about_rights().await?);
         Ok(complaints)
     }
 
     /// Runs each command that the functions use on a scratch key.
     async fn about_rights(&self) -> Result<Option<Complaint>, QueueError> {
-        let call = self.function("preflight").arg(crate::job::JobId::random().to_string());
+        let call = self
+            .function("preflight")
+            .arg(crate::job::JobId::random().to_string());
         match self.call(call, |_: Value| Ok(())).await {
             Ok(()) => Ok(None),
-            Err(QueueError::Refused { source, .. }) => Ok(Some(Complaint::unsafe_because(format!(
-                "the queue's functions cannot run: {source}; give this Redis user FCALL, FUNCTION LOAD and the commands that the README lists"
-            )))),
+            Err(QueueError::Refused { source, .. }) => {
+                Ok(Some(Complaint::unsafe_because(format!(
+                    "the queue's functions cannot run: {source}; give this Redis user FCALL, FUNCTION LOAD and the commands that the README lists"
+                ))))
+            }
             Err(other) => Err(other),
         }
     }
 }
 
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        .map(str::trim)
 }
 
 fn about_info(info: &str) -> Vec<Complaint> {
@@ -87,7 +111,9 @@ fn about_info(info: &str) -> Vec<Complaint> {
 
 fn is_new_enough(version: &str) -> bool {
     let mut parts = version.split('.').map(str::parse::<u32>);
-    let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) else { return false };
+    let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) else {
+        return false;
+    };
     (major, minor) >= REDIS_FLOOR
 }
 
@@ -106,13 +132,18 @@ fn about_fsync(policy: &str) -> Option<Complaint> {
 /// A setting that is not understood is ignored by the functions; here it is named.
 fn about_setting(name: &str, value: &str) -> Option<Complaint> {
     match name {
-        "rate_limit_max_simultaneous_jobs" | "max_running_jobs" | "jobs_per_interval" | "jobs_interval" => {
-            value.parse::<i64>().is_err().then(|| {
-                Complaint::note(format!("the setting {name} is {value:?}, not a whole number, and is ignored"))
-            })
-        }
+        "rate_limit_max_simultaneous_jobs"
+        | "max_running_jobs"
+        | "jobs_per_interval"
+        | "jobs_interval" => value.parse::<i64>().is_err().then(|| {
+            Complaint::note(format!(
+                "the setting {name} is {value:?}, not a whole number, and is ignored"
+            ))
+        }),
         "paused" => None,
-        _ => Some(Complaint::note(format!("there is no setting {name:?}; it is ignored"))),
+        _ => Some(Complaint::note(format!(
+            "there is no setting {name:?}; it is ignored"
+        ))),
     }
 }
 

@@ -11,7 +11,9 @@ use std::time::Duration;
 use deadpool_redis::{Manager, Pool, Runtime};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult};
+use redis::{
+    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult,
+};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
@@ -55,8 +57,17 @@ impl Connections {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| RedisError::from(std::io::Error::other(error)))?;
-        let hot = Mutex::new(ConnectionManager::new_lazy_with_config(client.clone(), config.clone())?);
-        Ok(Self { client, config, hot, timeouts: AtomicU32::new(0), pool })
+        let hot = Mutex::new(ConnectionManager::new_lazy_with_config(
+            client.clone(),
+            config.clone(),
+        )?);
+        Ok(Self {
+            client,
+            config,
+            hot,
+            timeouts: AtomicU32::new(0),
+            pool,
+        })
     }
 
     /// The shared connection, for everything that does not block.

@@ -36,7 +36,9 @@ pub fn patterns() -> impl Iterator<Item = (&'static str, String)> {
         let (name, rest) = line.strip_prefix("function key.")?.split_once("(ns")?;
         let (argument, rest) = rest.split_once(") return ns .. ':")?;
         let (fixed, _) = rest.split_once('\'')?;
-        let argument = argument.strip_prefix(", ").map(|argument| format!("<{argument}>"));
+        let argument = argument
+            .strip_prefix(", ")
+            .map(|argument| format!("<{argument}>"));
         Some((name, format!("{fixed}{}", argument.unwrap_or_default())))
     })
 }
@@ -55,7 +57,10 @@ mod tests {
             ("worker", worker("t", "<id>")),
             ("settings", settings("t")),
         ] {
-            let listed = all.iter().find(|(known, _)| *known == name).map(|(_, pattern)| format!("t:{pattern}"));
+            let listed = all
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map(|(_, pattern)| format!("t:{pattern}"));
             assert_eq!(listed, Some(built));
         }
     }

@@ -84,14 +84,17 @@ impl Library {
 }
 
 fn with_head(library: &str, prefix: &str, version: &str, body: &str) -> String {
-    format!(
-        "#!lua name={library}\nlocal PREFIX, VERSION = '{prefix}', '{version}'\n{body}"
-    )
+    format!("#!lua name={library}\nlocal PREFIX, VERSION = '{prefix}', '{version}'\n{body}")
 }
 
 /// The first 8 hexadecimal digits of the source's SHA-256.
 fn short_hash(source: &str) -> String {
-    Sha256::digest(source.as_bytes()).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    let digest = Sha256::digest(source.as_bytes());
+    let first = digest
+        .iter()
+        .take(4)
+        .fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+    format!("{first:08x}")
 }
 
 #[cfg(test)]
@@ -102,13 +105,18 @@ mod tests {
     fn names_change_with_the_source() {
         let (real, virtual_clock) = (Library::new(Clock::Redis), Library::new(Clock::Virtual));
         assert_ne!(real.name_of("claim"), virtual_clock.name_of("claim"));
-        assert_eq!(real.name_of("claim"), Library::new(Clock::Redis).name_of("claim"));
+        assert_eq!(
+            real.name_of("claim"),
+            Library::new(Clock::Redis).name_of("claim")
+        );
     }
 
     #[test]
     fn people_get_the_readings_only_and_under_stable_names() {
         let source = Library::new(Clock::Redis).source_for_people;
-        assert!(source.starts_with("#!lua name=hookme_people\nlocal PREFIX, VERSION = 'hookme_', "));
+        assert!(
+            source.starts_with("#!lua name=hookme_people\nlocal PREFIX, VERSION = 'hookme_', ")
+        );
         assert!(source.contains("register('explain'") && source.contains("register('counts'"));
         assert!(!source.contains("register('submit'"));
     }

@@ -94,7 +94,10 @@ struct Inner {
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Queue").field("tag", &self.0.tag).finish_non_exhaustive()
+        formatter
+            .debug_struct("Queue")
+            .field("tag", &self.0.tag)
+            .finish_non_exhaustive()
     }
 }
 
@@ -119,7 +122,10 @@ impl Queue {
     /// [`QueueError::Corrupt`] if the URL is not one of a Redis.
     pub fn new(address: &Address, terms: Terms) -> Result<Self, QueueError> {
         let connections = Connections::new(address.url.expose(), address.response_timeout)
-            .map_err(|error| QueueError::Corrupt { operation: "connect", detail: error.to_string() })?;
+            .map_err(|error| QueueError::Corrupt {
+                operation: "connect",
+                detail: error.to_string(),
+            })?;
         Ok(Self(Arc::new(Inner {
             tag: keys::tag(&address.namespace),
             terms,
@@ -140,7 +146,12 @@ impl Queue {
     ///
     /// [`QueueError::Refused`] where the right or the memory for it is missing.
     pub async fn load_functions(&self) -> Result<(), QueueError> {
-        let version = || redis::cmd("FCALL").arg(self.0.library.name_of("version")).arg(0).to_owned();
+        let version = || {
+            redis::cmd("FCALL")
+                .arg(self.0.library.name_of("version"))
+                .arg(0)
+                .to_owned()
+        };
         let present: Result<Value, _> = self.send("version", &version()).await;
         match present {
             Ok(_) => return Ok(()),
@@ -149,21 +160,29 @@ impl Queue {
         }
         // Another process may load it at the same moment, which makes this
         // load fail: what counts is whether it is there afterwards.
-        let load = redis::cmd("FUNCTION").arg("LOAD").arg(&self.0.library.source).to_owned();
+        let load = redis::cmd("FUNCTION")
+            .arg("LOAD")
+            .arg(&self.0.library.source)
+            .to_owned();
         let loaded = self.send::<Value>("load the functions", &load).await;
         if self.send::<Value>("version", &version()).await.is_err() {
             return loaded.map(|_| ());
         }
-        let people = redis::cmd("FUNCTION").arg("LOAD").arg("REPLACE").arg(&self.0.library.source_for_people).to_owned();
-        self.send::<Value>("load the functions for people", &people).await.map(|_| ())
+        let people = redis::cmd("FUNCTION")
+            .arg("LOAD")
+            .arg("REPLACE")
+            .arg(&self.0.library.source_for_people)
+            .to_owned();
+        self.send::<Value>("load the functions for people", &people)
+            .await
+            .map(|_| ())
     }
 
     /// Admits a task, or says why not.
     pub async fn submit(&self, task: &Submission) -> Result<Submitted, QueueError> {
-        let (key_hash, body_hash) = task
-            .idempotency
-            .as_ref()
-            .map_or(("", ""), |known| (known.key_hash.as_str(), known.body_hash.as_str()));
+        let (key_hash, body_hash) = task.idempotency.as_ref().map_or(("", ""), |known| {
+            (known.key_hash.as_str(), known.body_hash.as_str())
+        });
         let call = self
             .function("submit")
             .arg(task.id.to_string())
@@ -181,13 +200,20 @@ impl Queue {
 
     /// Cancels a job: at once if it is scheduled, else by asking its worker.
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, QueueError> {
-        self.call(self.function("cancel").arg(id.to_string()), reply::cancelled).await
+        self.call(
+            self.function("cancel").arg(id.to_string()),
+            reply::cancelled,
+        )
+        .await
     }
 
     /// Puts a dead job back into its lane, due now.
     pub async fn revive(&self, id: JobId) -> Result<Revived, QueueError> {
-        let call =
-            self.function("revive").arg(id.to_string()).arg(Stage::Fetch.as_str()).arg(self.live_limit());
+        let call = self
+            .function("revive")
+            .arg(id.to_string())
+            .arg(Stage::Fetch.as_str())
+            .arg(self.live_limit());
         self.call(call, reply::revived).await
     }
 
@@ -198,10 +224,22 @@ impl Queue {
     }
 
     /// Lists jobs of one state, at most `limit` (1 to [`PAGE_MAX`]).
-    pub async fn list(&self, state: State, after: Option<Cursor>, limit: usize) -> Result<Page, QueueError> {
-        let (score, id) = after.map_or_else(Default::default, |cursor| (cursor.score.to_string(), cursor.id.to_string()));
+    pub async fn list(
+        &self,
+        state: State,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, QueueError> {
+        let (score, id) = after.map_or_else(Default::default, |cursor| {
+            (cursor.score.to_string(), cursor.id.to_string())
+        });
         let limit = limit.clamp(1, PAGE_MAX);
-        let call = self.function("list").arg(state.as_str()).arg(limit).arg(score).arg(id);
+        let call = self
+            .function("list")
+            .arg(state.as_str())
+            .arg(limit)
+            .arg(score)
+            .arg(id);
         self.call(call, |value| reply::page(value, limit)).await
     }
 
@@ -212,7 +250,13 @@ impl Queue {
 
     /// Claims jobs that are due, for `worker`.
     pub async fn claim(&self, worker: &str, request: &ClaimRequest) -> Result<Batch, QueueError> {
-        let Terms { limits, lease, job_max_age, report_max_age, .. } = &self.0.terms;
+        let Terms {
+            limits,
+            lease,
+            job_max_age,
+            report_max_age,
+            ..
+        } = &self.0.terms;
         let mut call = self
             .function("claim")
             .arg(worker)
@@ -234,14 +278,22 @@ impl Queue {
 
     /// Reads the kept report of a claimed job, to be sent at once.
     pub async fn load_report(&self, id: JobId, fence: &Fence) -> Result<Loaded, QueueError> {
-        let call = self.function("load").arg(id.to_string()).arg(fence.as_str());
+        let call = self
+            .function("load")
+            .arg(id.to_string())
+            .arg(fence.as_str());
         self.call(call, reply::loaded).await
     }
 
     /// Keeps a report's stored form, and notes that delivery comes next. Where
     /// there is no room for it the job stays at the fetch, but the body is
     /// numbered all the same.
-    pub async fn keep_report(&self, id: JobId, fence: &Fence, stored: &[u8]) -> Result<Advanced, QueueError> {
+    pub async fn keep_report(
+        &self,
+        id: JobId,
+        fence: &Fence,
+        stored: &[u8],
+    ) -> Result<Advanced, QueueError> {
         let call = self
             .function("keep")
             .arg(id.to_string())
@@ -259,9 +311,17 @@ impl Queue {
     }
 
     /// Numbers a new body for a job whose report is not kept.
-    pub async fn go_without_report(&self, id: JobId, fence: &Fence) -> Result<Advanced, QueueError> {
-        let call =
-            self.function("advance").arg(id.to_string()).arg(fence.as_str()).arg(Stage::Fetch.as_str()).arg(1);
+    pub async fn go_without_report(
+        &self,
+        id: JobId,
+        fence: &Fence,
+    ) -> Result<Advanced, QueueError> {
+        let call = self
+            .function("advance")
+            .arg(id.to_string())
+            .arg(fence.as_str())
+            .arg(Stage::Fetch.as_str())
+            .arg(1);
         match self.call(call, reply::advanced).await? {
             Some(Advanced::Stored { body }) => Ok(Advanced::WithoutReport { body }),
             _ => Ok(Advanced::Lost),
@@ -295,7 +355,10 @@ impl Queue {
     /// Takes a worker that stops off the list.
     pub async fn depart(&self, worker: &str) -> Result<(), QueueError> {
         let tag = &self.0.tag;
-        let leave = redis::cmd("ZREM").arg(keys::workers(tag)).arg(worker).to_owned();
+        let leave = redis::cmd("ZREM")
+            .arg(keys::workers(tag))
+            .arg(worker)
+            .to_owned();
         self.send::<Value>("depart", &leave).await?;
         let forget = redis::cmd("DEL").arg(keys::worker(tag, worker)).to_owned();
         self.send::<Value>("depart", &forget).await.map(|_| ())
@@ -311,7 +374,12 @@ impl Queue {
     }
 
     /// Settles one job.
-    pub async fn settle(&self, id: JobId, fence: &Fence, settlement: &Settlement) -> Result<Settled, QueueError> {
+    pub async fn settle(
+        &self,
+        id: JobId,
+        fence: &Fence,
+        settlement: &Settlement,
+    ) -> Result<Settled, QueueError> {
         let back = |function, delay: Duration, reason: &str| {
             self.function(function)
                 .arg(ms(self.0.terms.job_max_age))
@@ -321,21 +389,35 @@ impl Queue {
                 .arg(reason)
         };
         let call = match settlement {
-            Settlement::Finish => self.function("finish").arg(id.to_string()).arg(fence.as_str()),
+            Settlement::Finish => self
+                .function("finish")
+                .arg(id.to_string())
+                .arg(fence.as_str()),
             Settlement::Retry { delay, reason } => back("retry", *delay, reason),
             Settlement::Defer { delay, reason } => back("defer", *delay, reason),
             Settlement::Release { reason } => back("release", Duration::ZERO, reason),
-            Settlement::Bury { reason } => self.function("bury").arg(id.to_string()).arg(fence.as_str()).arg(reason),
+            Settlement::Bury { reason } => self
+                .function("bury")
+                .arg(id.to_string())
+                .arg(fence.as_str())
+                .arg(reason),
         };
         let codes = self.call(call, reply::settled).await?;
-        codes.first().copied().ok_or(QueueError::Corrupt { operation: "settle", detail: "no answer".to_owned() })
+        codes.first().copied().ok_or(QueueError::Corrupt {
+            operation: "settle",
+            detail: "no answer".to_owned(),
+        })
     }
 
     /// Takes back jobs whose lease ran out, at most [`BATCH_MAX`]. Returns how
     /// many, and how many leases got a fresh term instead because Redis was
     /// away. `jitter` is a sample in `[0, 1)`.
     pub async fn reap(&self, jitter: f64) -> Result<(u64, u64), QueueError> {
-        let call = self.function("reap").arg(BATCH_MAX).arg(ms(self.0.terms.lease)).arg(jitter);
+        let call = self
+            .function("reap")
+            .arg(BATCH_MAX)
+            .arg(ms(self.0.terms.lease))
+            .arg(jitter);
         self.call(call, reply::reaped).await
     }
 
@@ -346,17 +428,28 @@ impl Queue {
                 deadpool_redis::PoolError::Backend(source) => Some(source),
                 _ => None,
             };
-            QueueError::Unavailable { operation: WAIT_FOR_HINT, source }
+            QueueError::Unavailable {
+                operation: WAIT_FOR_HINT,
+                source,
+            }
         })?;
         // Out of the pool for good: it must not come back while it still waits.
         let connection = deadpool_redis::Connection::take(connection);
-        Ok(Hints { connection, wake: keys::wake(&self.0.tag) })
+        Ok(Hints {
+            connection,
+            wake: keys::wake(&self.0.tag),
+        })
     }
 
     /// Passes on a hint that came too late to be of use here.
     pub async fn pass_hint_on(&self) -> Result<(), QueueError> {
-        let command = redis::cmd("LPUSH").arg(keys::wake(&self.0.tag)).arg("passed on").to_owned();
-        self.send::<Value>("pass a hint on", &command).await.map(|_| ())
+        let command = redis::cmd("LPUSH")
+            .arg(keys::wake(&self.0.tag))
+            .arg("passed on")
+            .to_owned();
+        self.send::<Value>("pass a hint on", &command)
+            .await
+            .map(|_| ())
     }
 
     /// The default for [`submit`](Self::submit) and [`revive`](Self::revive).
@@ -366,12 +459,19 @@ impl Queue {
 
     fn function(&self, function: &'static str) -> Call {
         let mut command = redis::cmd("FCALL");
-        command.arg(self.0.library.name_of(function)).arg(1).arg(&self.0.tag);
+        command
+            .arg(self.0.library.name_of(function))
+            .arg(1)
+            .arg(&self.0.tag);
         Call { function, command }
     }
 
     /// Calls a function; if Redis has lost the library, loads it and calls again.
-    async fn call<T>(&self, call: Call, read: impl FnOnce(Value) -> reply::Read<T>) -> Result<T, QueueError> {
+    async fn call<T>(
+        &self,
+        call: Call,
+        read: impl FnOnce(Value) -> reply::Read<T>,
+    ) -> Result<T, QueueError> {
         let Call { function, command } = call;
         let value = match self.send(function, &command).await {
             Err(QueueError::Refused { source, .. }) if is_function_missing(&source) => {
@@ -380,10 +480,17 @@ impl Queue {
             }
             other => other?,
         };
-        read(value).map_err(|detail| QueueError::Corrupt { operation: function, detail })
+        read(value).map_err(|detail| QueueError::Corrupt {
+            operation: function,
+            detail,
+        })
     }
 
-    async fn send<T: FromRedisValue>(&self, operation: &'static str, command: &Cmd) -> Result<T, QueueError> {
+    async fn send<T: FromRedisValue>(
+        &self,
+        operation: &'static str,
+        command: &Cmd,
+    ) -> Result<T, QueueError> {
         let result = command.query_async(&mut self.0.connections.hot()).await;
         self.0.connections.note(result.as_ref().err());
         result.map_err(|error| classify(operation, error))
@@ -402,29 +509,41 @@ impl Hints {
     /// Waits for a hint, at most `longest`; says whether one came.
     pub async fn wait(&mut self, longest: Duration) -> Result<bool, QueueError> {
         // The connection's own time-out is for calls that are answered at once.
-        self.connection.set_response_timeout(longest + Duration::from_secs(2));
+        self.connection
+            .set_response_timeout(longest + Duration::from_secs(2));
         let popped: Result<Value, RedisError> = redis::cmd("BLPOP")
             .arg(&self.wake)
             .arg(longest.as_secs_f64())
             .query_async(&mut self.connection)
             .await;
-        popped.map(|value| value != Value::Nil).map_err(|error| classify(WAIT_FOR_HINT, error))
+        popped
+            .map(|value| value != Value::Nil)
+            .map_err(|error| classify(WAIT_FOR_HINT, error))
     }
 }
 
 /// Redis reports a missing function as a plain `ERR`: only its words tell.
 fn is_function_missing(error: &RedisError) -> bool {
-    error.detail().is_some_and(|detail| detail.contains("Function not found"))
+    error
+        .detail()
+        .is_some_and(|detail| detail.contains("Function not found"))
 }
 
 /// Whether Redis answered at all, and if so what the caller can do.
 fn classify(operation: &'static str, error: RedisError) -> QueueError {
     match error.kind() {
-        redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => QueueError::Refused { operation, source: error },
-        redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType => {
-            QueueError::Corrupt { operation, detail: error.to_string() }
-        }
-        _ => QueueError::Unavailable { operation, source: Some(error) },
+        redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => QueueError::Refused {
+            operation,
+            source: error,
+        },
+        redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType => QueueError::Corrupt {
+            operation,
+            detail: error.to_string(),
+        },
+        _ => QueueError::Unavailable {
+            operation,
+            source: Some(error),
+        },
     }
 }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use redis::Value;
 
 use super::types::{
-    Advanced, Batch, Cancelled, Claimed, Counts, Cursor, Explanation, HistoryEntry, Loaded, Next, Page,
-    Receipt, Renewed, Revived, Settled, Submitted,
+    Advanced, Batch, Cancelled, Claimed, Counts, Cursor, Explanation, HistoryEntry, Loaded, Next,
+    Page, Receipt, Renewed, Revived, Settled, Submitted,
 };
 use crate::job::{Fence, Job, JobId, Kind, Stage, State};
 
@@ -16,7 +16,10 @@ use crate::job::{Fence, Job, JobId, Kind, Stage, State};
 pub(super) type Read<T> = Result<T, String>;
 
 fn unexpected(value: &Value) -> String {
-    format!("an unexpected reply: {value:?}").chars().take(300).collect()
+    format!("an unexpected reply: {value:?}")
+        .chars()
+        .take(300)
+        .collect()
 }
 
 fn list(value: Value) -> Read<Vec<Value>> {
@@ -43,11 +46,14 @@ fn number(value: &Value) -> Read<u64> {
 }
 
 fn parse<T: FromStr>(text: &str) -> Read<T> {
-    text.parse().map_err(|_| format!("{text:?} is not what belongs there"))
+    text.parse()
+        .map_err(|_| format!("{text:?} is not what belongs there"))
 }
 
 fn at(items: &[Value], place: usize) -> Read<&Value> {
-    items.get(place).ok_or_else(|| format!("a reply of only {} parts", items.len()))
+    items
+        .get(place)
+        .ok_or_else(|| format!("a reply of only {} parts", items.len()))
 }
 
 fn receipt(items: &[Value]) -> Read<Receipt> {
@@ -63,7 +69,9 @@ pub(super) fn submitted(value: Value) -> Read<Submitted> {
     match text(at(&items, 0)?)? {
         "accepted" => Ok(Submitted::Accepted(receipt(&items)?)),
         "duplicate" => Ok(Submitted::Duplicate(receipt(&items)?)),
-        "full" => Ok(Submitted::Full { limit: number(at(&items, 1)?)? }),
+        "full" => Ok(Submitted::Full {
+            limit: number(at(&items, 1)?)?,
+        }),
         "reused" => Ok(Submitted::KeyReused),
         other => Err(format!("the answer {other:?} to submit")),
     }
@@ -84,8 +92,12 @@ pub(super) fn revived(value: Value) -> Read<Revived> {
     let items = list(value)?;
     match text(at(&items, 0)?)? {
         "scheduled" => Ok(Revived::Done(receipt(&items)?)),
-        "held" => Ok(Revived::Held { by: parse(text(at(&items, 1)?)?)? }),
-        "full" => Ok(Revived::Full { limit: number(at(&items, 1)?)? }),
+        "held" => Ok(Revived::Held {
+            by: parse(text(at(&items, 1)?)?)?,
+        }),
+        "full" => Ok(Revived::Full {
+            limit: number(at(&items, 1)?)?,
+        }),
         "not_dead" => Ok(Revived::NotDead(parse(text(at(&items, 1)?)?)?)),
         "unknown" => Ok(Revived::Unknown),
         other => Err(format!("the answer {other:?} to revive")),
@@ -102,15 +114,31 @@ pub(super) fn batch(value: Value) -> Read<Batch> {
         "empty" => Next::WhenEmpty,
         other => return Err(format!("the answer {other:?} to claim")),
     };
-    let mut batch = Batch { jobs: Vec::new(), unreadable: Vec::new(), next };
-    let jobs = items.into_iter().nth(2).ok_or("a claim without its batch")?;
+    let mut batch = Batch {
+        jobs: Vec::new(),
+        unreadable: Vec::new(),
+        next,
+    };
+    let jobs = items
+        .into_iter()
+        .nth(2)
+        .ok_or("a claim without its batch")?;
     for item in list(jobs)? {
         let parts = list(item)?;
         let id = parse(text(at(&parts, 0)?)?)?;
         let fence = Fence::new(text(at(&parts, 1)?)?.to_owned());
         let late_ms = number(at(&parts, 2)?)?;
-        match parts.into_iter().nth(3).ok_or("a claim without a record".to_owned()).and_then(|record| job(id, record)) {
-            Ok(job) => batch.jobs.push(Claimed { job, fence, late_ms }),
+        match parts
+            .into_iter()
+            .nth(3)
+            .ok_or("a claim without a record".to_owned())
+            .and_then(|record| job(id, record))
+        {
+            Ok(job) => batch.jobs.push(Claimed {
+                job,
+                fence,
+                late_ms,
+            }),
             Err(detail) => batch.unreadable.push((id, fence, detail)),
         }
     }
@@ -180,7 +208,10 @@ pub(super) fn explanation(id: JobId, value: Value) -> Read<Option<Explanation>> 
         return Ok(None);
     }
     let field = |name: &str| {
-        items.chunks_exact(2).find(|pair| text(&pair[0]) == Ok(name)).map(|pair| &pair[1])
+        items
+            .chunks_exact(2)
+            .find(|pair| text(&pair[0]) == Ok(name))
+            .map(|pair| &pair[1])
     };
     let needed = |name: &str| field(name).ok_or_else(|| format!("an explanation without {name}"));
     let history = list(needed("history")?.clone())?;
@@ -189,7 +220,10 @@ pub(super) fn explanation(id: JobId, value: Value) -> Read<Option<Explanation>> 
         until_ms: field("until_ms").map(number).transpose()?,
         ahead: number(needed("ahead")?)?,
         now_ms: number(needed("now_ms")?)?,
-        history: history.iter().map(|entry| history_entry(text(entry)?)).collect::<Read<_>>()?,
+        history: history
+            .iter()
+            .map(|entry| history_entry(text(entry)?))
+            .collect::<Read<_>>()?,
         job: job(id, Value::Array(items))?,
     }))
 }
@@ -197,7 +231,11 @@ pub(super) fn explanation(id: JobId, value: Value) -> Read<Option<Explanation>> 
 /// `<at_ms> <attempt> <event> <stage> <worker or -> <text>`
 fn history_entry(line: &str) -> Read<HistoryEntry> {
     let mut parts = line.splitn(6, ' ');
-    let mut next = || parts.next().ok_or_else(|| format!("a history entry cut short: {line:?}"));
+    let mut next = || {
+        parts
+            .next()
+            .ok_or_else(|| format!("a history entry cut short: {line:?}"))
+    };
     Ok(HistoryEntry {
         at_ms: parse(next()?)?,
         attempt: parse(next()?)?,
@@ -210,16 +248,27 @@ fn history_entry(line: &str) -> Read<HistoryEntry> {
 
 pub(super) fn page(value: Value, limit: usize) -> Read<Page> {
     let items = list(value)?;
-    let mut page = Page { jobs: Vec::with_capacity(items.len()), next: None };
+    let mut page = Page {
+        jobs: Vec::with_capacity(items.len()),
+        next: None,
+    };
     let full = items.len() == limit;
     for item in items {
         let parts = list(item)?;
         let id = parse(text(at(&parts, 0)?)?)?;
-        page.next = full.then_some(Cursor { score: number(at(&parts, 1)?)?, id });
-        let record = parts.into_iter().nth(2).ok_or("a listing without a record")?;
+        page.next = full.then_some(Cursor {
+            score: number(at(&parts, 1)?)?,
+            id,
+        });
+        let record = parts
+            .into_iter()
+            .nth(2)
+            .ok_or("a listing without a record")?;
         match job(id, record) {
             Ok(job) => page.jobs.push(job),
-            Err(detail) => tracing::warn!(job.id = %id, detail, "a job's record cannot be read; it is left out of the listing"),
+            Err(detail) => {
+                tracing::warn!(job.id = %id, detail, "a job's record cannot be read; it is left out of the listing");
+            }
         }
     }
     Ok(page)
@@ -286,8 +335,15 @@ fn job(id: JobId, record: Value) -> Read<Job> {
 }
 
 /// The fields that no record is without.
-const REQUIRED: [&str; 7] =
-    ["kind", "username", "repository", "state", "stage", "due_ms", "created_ms"];
+const REQUIRED: [&str; 7] = [
+    "kind",
+    "username",
+    "repository",
+    "state",
+    "stage",
+    "due_ms",
+    "created_ms",
+];
 
 fn set(job: &mut Job, name: &str, value: &Value) -> Read<()> {
     match name {

@@ -52,6 +52,14 @@ impl Started {
         read_to_end(&mut stream).await
     }
 
+    /// Waits until nobody listens any more.
+    async fn port_closed(&self) {
+        let closed = async { while TcpStream::connect(self.address).await.is_ok() {} };
+        timeout(DEADLINE, closed)
+            .await
+            .expect("the port is closed in time");
+    }
+
     async fn ended(mut self) {
         let ended = timeout(DEADLINE, self.task.join_next()).await;
         ended
@@ -182,7 +190,7 @@ async fn the_preface_of_http_2_is_not_waited_on() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_being_answered_at_shutdown_is_finished() {
+async fn at_shutdown_the_port_is_closed_and_open_requests_are_finished() {
     let (arrived, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let route = {
         let (arrived, go) = (Arc::clone(&arrived), Arc::clone(&go));
@@ -201,6 +209,7 @@ async fn a_request_that_is_being_answered_at_shutdown_is_finished() {
     timeout(DEADLINE, arrived.notified()).await.unwrap();
 
     server.shutdown.cancel();
+    server.port_closed().await;
     go.notify_one();
 
     let answer = read_to_end(&mut stream).await;

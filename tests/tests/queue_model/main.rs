@@ -9,8 +9,8 @@ use std::time::Duration;
 use hookme_shared::job::{Fence, JobId, Kind, Stage, State};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{
-    Address, Advanced, Cancelled, ClaimRequest, Clock, Limits, Queue, Renewed, Revived, Settled, Settlement,
-    Submission, Submitted, Terms,
+    Address, Advanced, Cancelled, ClaimRequest, Clock, Limits, Queue, Renewed, Revived, Settled,
+    Settlement, Submission, Submitted, Terms,
 };
 use hookme_shared::secret::Secret;
 use hookme_shared::transition::{Event, Outcome};
@@ -23,17 +23,42 @@ use model::Model;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Submit { repository: u8, delay_ms: u64 },
-    Claim { wanted: usize, alone: bool, turn: u8 },
-    Keep { claim: usize },
-    Renew { claim: usize },
-    Settle { claim: usize, how: u8, delay_ms: u64 },
-    Cancel { job: usize },
-    Revive { job: usize },
-    Reap { jitter: f64 },
-    Wait { ms: u64 },
+    Submit {
+        repository: u8,
+        delay_ms: u64,
+    },
+    Claim {
+        wanted: usize,
+        alone: bool,
+        turn: u8,
+    },
+    Keep {
+        claim: usize,
+    },
+    Renew {
+        claim: usize,
+    },
+    Settle {
+        claim: usize,
+        how: u8,
+        delay_ms: u64,
+    },
+    Cancel {
+        job: usize,
+    },
+    Revive {
+        job: usize,
+    },
+    Reap {
+        jitter: f64,
+    },
+    Wait {
+        ms: u64,
+    },
     /// Reaps at the usual pace until every lease that nobody renews is over.
-    Lapse { jitter: f64 },
+    Lapse {
+        jitter: f64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -91,7 +116,10 @@ impl Pair {
             queue,
             redis: server.connection().await.unwrap(),
             tag: format!("{{{namespace}}}"),
-            model: Model { now_ms: 1_000_000, ..Model::default() },
+            model: Model {
+                now_ms: 1_000_000,
+                ..Model::default()
+            },
             ids: Vec::new(),
             claims: Vec::new(),
             requests: 0,
@@ -101,18 +129,33 @@ impl Pair {
     }
 
     async fn set_clock(&mut self) {
-        let () = self.redis.set(format!("{}:clock", self.tag), self.model.now_ms).await.unwrap();
+        let () = self
+            .redis
+            .set(format!("{}:clock", self.tag), self.model.now_ms)
+            .await
+            .unwrap();
     }
 
     /// Does one step on both sides. `again` sends the call twice, as a client
     /// does whose reply was lost; the model does it once.
     async fn take(&mut self, step: &Step, again: bool) {
         match step {
-            Step::Submit { repository, delay_ms } => self.submit(*repository, *delay_ms, again).await,
-            Step::Claim { wanted, alone, turn } => self.claim(*wanted, *alone, *turn, again).await,
+            Step::Submit {
+                repository,
+                delay_ms,
+            } => self.submit(*repository, *delay_ms, again).await,
+            Step::Claim {
+                wanted,
+                alone,
+                turn,
+            } => self.claim(*wanted, *alone, *turn, again).await,
             Step::Keep { claim } => self.keep(*claim, again).await,
             Step::Renew { claim } => self.renew(*claim, again).await,
-            Step::Settle { claim, how, delay_ms } => self.settle(*claim, *how, *delay_ms, again).await,
+            Step::Settle {
+                claim,
+                how,
+                delay_ms,
+            } => self.settle(*claim, *how, *delay_ms, again).await,
             Step::Cancel { job } => self.cancel(*job, again).await,
             Step::Revive { job } => self.revive(*job, again).await,
             Step::Reap { jitter } => self.reap(*jitter, again).await,
@@ -157,7 +200,9 @@ impl Pair {
         let expected = self.model.submit(task.id, &format!("o/{name}"), delay_ms);
         match (answer, expected) {
             (Submitted::Accepted(receipt), model::Submitted::Accepted) => self.ids.push(receipt.id),
-            (Submitted::Duplicate(receipt), model::Submitted::Duplicate(live)) => assert_eq!(receipt.id, live),
+            (Submitted::Duplicate(receipt), model::Submitted::Duplicate(live)) => {
+                assert_eq!(receipt.id, live);
+            }
             (Submitted::Full { .. }, model::Submitted::Full) => {}
             other => panic!("{other:?}"),
         }
@@ -172,13 +217,29 @@ impl Pair {
             turn: u32::from(turn),
         };
         let batch = self.queue.claim("worker", &request).await.unwrap();
-        let ids = |batch: &hookme_shared::queue::Batch| batch.jobs.iter().map(|claimed| claimed.job.id).collect::<Vec<_>>();
+        let ids = |batch: &hookme_shared::queue::Batch| {
+            batch
+                .jobs
+                .iter()
+                .map(|claimed| claimed.job.id)
+                .collect::<Vec<_>>()
+        };
         if again && !batch.jobs.is_empty() {
-            assert_eq!(ids(&self.queue.claim("worker", &request).await.unwrap()), ids(&batch));
+            assert_eq!(
+                ids(&self.queue.claim("worker", &request).await.unwrap()),
+                ids(&batch)
+            );
         }
-        let expected = self.model.claim(&request.request, wanted, alone, usize::from(turn));
+        let expected = self
+            .model
+            .claim(&request.request, wanted, alone, usize::from(turn));
         assert_eq!(ids(&batch), expected);
-        self.claims.extend(batch.jobs.into_iter().map(|claimed| (claimed.job.id, claimed.fence)));
+        self.claims.extend(
+            batch
+                .jobs
+                .into_iter()
+                .map(|claimed| (claimed.job.id, claimed.fence)),
+        );
     }
 
     fn any_claim(&self, index: usize) -> Option<(JobId, Fence)> {
@@ -188,33 +249,57 @@ impl Pair {
     }
 
     async fn keep(&mut self, claim: usize, again: bool) {
-        let Some((id, fence)) = self.any_claim(claim) else { return };
+        let Some((id, fence)) = self.any_claim(claim) else {
+            return;
+        };
         let answer = self.queue.keep_report(id, &fence, b"bytes").await.unwrap();
         if again {
-            assert_eq!(self.queue.keep_report(id, &fence, b"bytes").await.unwrap(), answer);
+            assert_eq!(
+                self.queue.keep_report(id, &fence, b"bytes").await.unwrap(),
+                answer
+            );
         }
-        let expected = self.model.keep(id, &fence).map_or(Advanced::Lost, |body| Advanced::Stored { body });
+        let expected = self
+            .model
+            .keep(id, &fence)
+            .map_or(Advanced::Lost, |body| Advanced::Stored { body });
         assert_eq!(answer, expected);
     }
 
     async fn renew(&mut self, claim: usize, again: bool) {
-        let Some((id, fence)) = self.any_claim(claim) else { return };
+        let Some((id, fence)) = self.any_claim(claim) else {
+            return;
+        };
         let claims = [(id, fence.clone())];
         let answer = self.queue.renew("worker", &[], &claims).await.unwrap();
         if again {
-            assert_eq!(self.queue.renew("worker", &[], &claims).await.unwrap(), answer);
+            assert_eq!(
+                self.queue.renew("worker", &[], &claims).await.unwrap(),
+                answer
+            );
         }
         assert_eq!(answer != [Renewed::Lost], self.model.renew(id, &fence));
     }
 
     async fn settle(&mut self, claim: usize, how: u8, delay_ms: u64, again: bool) {
-        let Some((id, fence)) = self.any_claim(claim) else { return };
+        let Some((id, fence)) = self.any_claim(claim) else {
+            return;
+        };
         let (delay, reason) = (Duration::from_millis(delay_ms), "why".to_owned());
         let (settlement, event) = match how {
             0 => (Settlement::Finish, Event::Finish(fence.clone())),
-            1 => (Settlement::Retry { delay, reason }, Event::Retry(fence.clone())),
-            2 => (Settlement::Defer { delay, reason }, Event::Defer(fence.clone())),
-            3 => (Settlement::Release { reason }, Event::Release(fence.clone())),
+            1 => (
+                Settlement::Retry { delay, reason },
+                Event::Retry(fence.clone()),
+            ),
+            2 => (
+                Settlement::Defer { delay, reason },
+                Event::Defer(fence.clone()),
+            ),
+            3 => (
+                Settlement::Release { reason },
+                Event::Release(fence.clone()),
+            ),
             _ => (Settlement::Bury { reason }, Event::Bury(fence.clone())),
         };
         let answer = self.queue.settle(id, &fence, &settlement).await.unwrap();
@@ -241,7 +326,11 @@ impl Pair {
         let answer = self.queue.cancel(id).await.unwrap();
         if again {
             let repeated = self.queue.cancel(id).await.unwrap();
-            assert!(repeated == answer || (answer == Cancelled::Done && repeated == Cancelled::Ended(State::Cancelled)));
+            assert!(
+                repeated == answer
+                    || (answer == Cancelled::Done
+                        && repeated == Cancelled::Ended(State::Cancelled))
+            );
         }
         let expected = match self.model.cancel(id) {
             Outcome::Done => Cancelled::Done,
@@ -274,46 +363,117 @@ impl Pair {
     /// Compares everything that is in Redis with what the model says.
     async fn compare(&mut self) {
         for (id, job) in self.model.jobs.clone() {
-            let record: BTreeMap<String, String> = self.redis.hgetall(format!("{}:job:{id}", self.tag)).await.unwrap();
+            let record: BTreeMap<String, String> = self
+                .redis
+                .hgetall(format!("{}:job:{id}", self.tag))
+                .await
+                .unwrap();
             let field = |name: &str| record.get(name).cloned();
             let number = |name: &str| field(name).map_or(0, |text| text.parse().unwrap());
-            assert_eq!(field("state").as_deref(), Some(job.life.state.as_str()), "{record:?}");
-            assert_eq!(field("fence").as_deref(), job.life.fence.as_ref().map(Fence::as_str), "{record:?}");
-            assert_eq!(field("stage").as_deref(), Some(job.stage.as_str()), "{record:?}");
+            assert_eq!(
+                field("state").as_deref(),
+                Some(job.life.state.as_str()),
+                "{record:?}"
+            );
+            assert_eq!(
+                field("fence").as_deref(),
+                job.life.fence.as_ref().map(Fence::as_str),
+                "{record:?}"
+            );
+            assert_eq!(
+                field("stage").as_deref(),
+                Some(job.stage.as_str()),
+                "{record:?}"
+            );
             assert_eq!(number("due_ms"), job.due_ms, "{record:?}");
             assert_eq!(number("attempt"), u64::from(job.life.attempt), "{record:?}");
-            assert_eq!(number("failures"), u64::from(job.life.failures), "{record:?}");
+            assert_eq!(
+                number("failures"),
+                u64::from(job.life.failures),
+                "{record:?}"
+            );
             assert_eq!(number("crashes"), u64::from(job.life.crashes), "{record:?}");
             assert_eq!(number("bodies"), u64::from(job.bodies), "{record:?}");
-            assert_eq!(field("cancel_requested").is_some(), job.life.cancel_requested, "{record:?}");
-            assert_eq!(field("report_bytes").is_some(), job.report_ms.is_some(), "{record:?}");
-            let kept: bool = self.redis.exists(format!("{}:report:{id}", self.tag)).await.unwrap();
+            assert_eq!(
+                field("cancel_requested").is_some(),
+                job.life.cancel_requested,
+                "{record:?}"
+            );
+            assert_eq!(
+                field("report_bytes").is_some(),
+                job.report_ms.is_some(),
+                "{record:?}"
+            );
+            let kept: bool = self
+                .redis
+                .exists(format!("{}:report:{id}", self.tag))
+                .await
+                .unwrap();
             assert_eq!(kept, job.report_ms.is_some());
         }
         for (key, expected) in self.sets() {
-            let members: Vec<(String, u64)> = self.redis.zrange_withscores(format!("{}:{key}", self.tag), 0, -1).await.unwrap();
-            assert_eq!(members.into_iter().collect::<BTreeMap<_, _>>(), expected, "{key}");
+            let members: Vec<(String, u64)> = self
+                .redis
+                .zrange_withscores(format!("{}:{key}", self.tag), 0, -1)
+                .await
+                .unwrap();
+            assert_eq!(
+                members.into_iter().collect::<BTreeMap<_, _>>(),
+                expected,
+                "{key}"
+            );
         }
-        let locks: Vec<String> = self.redis.keys(format!("{}:lock:*", self.tag)).await.unwrap();
+        let locks: Vec<String> = self
+            .redis
+            .keys(format!("{}:lock:*", self.tag))
+            .await
+            .unwrap();
         assert_eq!(locks.len(), self.model.locks.len(), "{locks:?}");
         for (scope, id) in &self.model.locks {
-            let holder: String = self.redis.get(format!("{}:lock:{scope}", self.tag)).await.unwrap();
+            let holder: String = self
+                .redis
+                .get(format!("{}:lock:{scope}", self.tag))
+                .await
+                .unwrap();
             assert_eq!(holder, id.to_string());
         }
-        let starts: u64 = self.redis.zcount(format!("{}:starts", self.tag), self.model.now_ms.saturating_sub(model::INTERVAL_MS) + 1, "+inf").await.unwrap();
-        let model_starts = self.model.starts.iter().filter(|start| **start + model::INTERVAL_MS > self.model.now_ms).count();
+        let starts: u64 = self
+            .redis
+            .zcount(
+                format!("{}:starts", self.tag),
+                self.model.now_ms.saturating_sub(model::INTERVAL_MS) + 1,
+                "+inf",
+            )
+            .await
+            .unwrap();
+        let model_starts = self
+            .model
+            .starts
+            .iter()
+            .filter(|start| **start + model::INTERVAL_MS > self.model.now_ms)
+            .count();
         assert_eq!(starts, model_starts as u64);
     }
 
     /// The sorted sets that the states of the jobs call for.
     fn sets(&self) -> BTreeMap<String, BTreeMap<String, u64>> {
-        let names = ["scheduled:fetch", "scheduled:deliver", "running", "succeeded", "dead", "cancelled"];
-        let mut sets: BTreeMap<String, BTreeMap<String, u64>> = names.map(|name| (name.to_owned(), BTreeMap::new())).into();
+        let names = [
+            "scheduled:fetch",
+            "scheduled:deliver",
+            "running",
+            "succeeded",
+            "dead",
+            "cancelled",
+        ];
+        let mut sets: BTreeMap<String, BTreeMap<String, u64>> =
+            names.map(|name| (name.to_owned(), BTreeMap::new())).into();
         for (id, job) in &self.model.jobs {
             let (name, score) = match job.life.state {
                 State::Scheduled => (format!("scheduled:{}", job.stage), job.due_ms),
                 State::Running => ("running".to_owned(), job.lease_until_ms),
-                State::Succeeded | State::Dead | State::Cancelled => (job.life.state.to_string(), job.ended_ms),
+                State::Succeeded | State::Dead | State::Cancelled => {
+                    (job.life.state.to_string(), job.ended_ms)
+                }
             };
             sets.entry(name).or_default().insert(id.to_string(), score);
         }
@@ -342,7 +502,10 @@ proptest! {
 #[test]
 fn the_model_reaches_every_state_and_stage() {
     // The sequences above would prove little if they never got anywhere.
-    let mut model = Model { now_ms: 1, ..Model::default() };
+    let mut model = Model {
+        now_ms: 1,
+        ..Model::default()
+    };
     let id = JobId::random();
     model.submit(id, "o/r", 0);
     assert_eq!(model.claim("n", 1, false, 0), [id]);

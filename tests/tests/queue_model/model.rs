@@ -7,17 +7,17 @@ use hookme_shared::job::{Fence, JobId, Stage, State};
 use hookme_shared::transition::{Event, Life, Outcome};
 
 /// The terms of the test's queue, small enough to be met often.
-pub const LEASE_MS: u64 = 15_000;
-pub const JOB_MAX_AGE_MS: u64 = 120_000;
-pub const REPORT_MAX_AGE_MS: u64 = 30_000;
-pub const RUNNING_MAX: usize = 3;
-pub const STARTS_MAX: usize = 4;
-pub const INTERVAL_MS: u64 = 10_000;
-pub const LIVE_MAX: usize = 5;
+pub(crate) const LEASE_MS: u64 = 15_000;
+pub(crate) const JOB_MAX_AGE_MS: u64 = 120_000;
+pub(crate) const REPORT_MAX_AGE_MS: u64 = 30_000;
+pub(crate) const RUNNING_MAX: usize = 3;
+pub(crate) const STARTS_MAX: usize = 4;
+pub(crate) const INTERVAL_MS: u64 = 10_000;
+pub(crate) const LIVE_MAX: usize = 5;
 const ALONE_FROM: u32 = 3;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
+pub(crate) struct Job {
     pub life: Life,
     pub repository: String,
     pub stage: Stage,
@@ -33,7 +33,7 @@ pub struct Job {
 }
 
 #[derive(Debug, Clone, Default)]
-pub struct Model {
+pub(crate) struct Model {
     pub now_ms: u64,
     pub jobs: BTreeMap<JobId, Job>,
     pub locks: BTreeMap<String, JobId>,
@@ -42,14 +42,14 @@ pub struct Model {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Submitted {
+pub(crate) enum Submitted {
     Accepted,
     Duplicate(JobId),
     Full,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub enum Revived {
+pub(crate) enum Revived {
     Done,
     Held,
     Full,
@@ -57,7 +57,7 @@ pub enum Revived {
 }
 
 impl Model {
-    pub fn submit(&mut self, id: JobId, repository: &str, delay_ms: u64) -> Submitted {
+    pub(crate) fn submit(&mut self, id: JobId, repository: &str, delay_ms: u64) -> Submitted {
         if let Some(live) = self.locks.get(repository) {
             return Submitted::Duplicate(*live);
         }
@@ -84,12 +84,18 @@ impl Model {
         Submitted::Accepted
     }
 
-    pub fn live(&self) -> usize {
-        self.jobs.values().filter(|job| job.life.state.is_live()).count()
+    pub(crate) fn live(&self) -> usize {
+        self.jobs
+            .values()
+            .filter(|job| job.life.state.is_live())
+            .count()
     }
 
     fn running(&self) -> usize {
-        self.jobs.values().filter(|job| job.life.state == State::Running).count()
+        self.jobs
+            .values()
+            .filter(|job| job.life.state == State::Running)
+            .count()
     }
 
     /// The due jobs of a lane, in the order that a claim meets them.
@@ -97,7 +103,11 @@ impl Model {
         let mut due: Vec<_> = self
             .jobs
             .iter()
-            .filter(|(_, job)| job.life.state == State::Scheduled && job.stage == stage && job.due_ms <= self.now_ms)
+            .filter(|(_, job)| {
+                job.life.state == State::Scheduled
+                    && job.stage == stage
+                    && job.due_ms <= self.now_ms
+            })
             .map(|(id, job)| (job.due_ms, id.to_string(), *id))
             .collect();
         due.sort();
@@ -105,7 +115,13 @@ impl Model {
     }
 
     /// Returns the claimed jobs in order.
-    pub fn claim(&mut self, nonce: &str, wanted: usize, alone: bool, turn: usize) -> Vec<JobId> {
+    pub(crate) fn claim(
+        &mut self,
+        nonce: &str,
+        wanted: usize,
+        alone: bool,
+        turn: usize,
+    ) -> Vec<JobId> {
         let room = wanted.min(RUNNING_MAX.saturating_sub(self.running()));
         let oldest = self.now_ms.saturating_sub(INTERVAL_MS);
         let forever = self.now_ms < INTERVAL_MS;
@@ -119,7 +135,9 @@ impl Model {
         let (mut picked, mut ended, mut starts, mut turn) = (Vec::new(), Vec::new(), 0, turn);
         while picked.len() < room {
             let first = usize::from(turn % 4 >= 3);
-            let Some(id) = lanes[first].next().or_else(|| lanes[1 - first].next()) else { break };
+            let Some(id) = lanes[first].next().or_else(|| lanes[1 - first].next()) else {
+                break;
+            };
             let job = &self.jobs[&id];
             let suspect = job.life.crashes >= ALONE_FROM;
             if job.born_ms + JOB_MAX_AGE_MS <= self.now_ms {
@@ -148,13 +166,18 @@ impl Model {
     fn start(&mut self, id: JobId, nonce: &str) {
         self.happen(id, &Event::Claim(nonce.to_owned()));
         let now_ms = self.now_ms;
-        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
         if !job.resumes {
             self.starts.push(now_ms);
         }
         job.resumes = false;
         job.lease_until_ms = now_ms + LEASE_MS;
-        if job.report_ms.is_some_and(|kept| kept + REPORT_MAX_AGE_MS <= now_ms) {
+        if job
+            .report_ms
+            .is_some_and(|kept| kept + REPORT_MAX_AGE_MS <= now_ms)
+        {
             job.report_ms = None;
             job.stage = Stage::Fetch;
         }
@@ -164,7 +187,9 @@ impl Model {
     /// scope and no report.
     fn happen(&mut self, id: JobId, event: &Event) -> Outcome {
         let now_ms = self.now_ms;
-        let Some(job) = self.jobs.get_mut(&id) else { return Outcome::Stale };
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return Outcome::Stale;
+        };
         let was_live = job.life.state.is_live();
         let (outcome, life) = job.life.after(event);
         job.life = life;
@@ -178,7 +203,7 @@ impl Model {
         outcome
     }
 
-    pub fn settle(&mut self, id: JobId, event: &Event, delay_ms: u64) -> Outcome {
+    pub(crate) fn settle(&mut self, id: JobId, event: &Event, delay_ms: u64) -> Outcome {
         let outcome = self.happen(id, event);
         let now_ms = self.now_ms;
         if outcome == Outcome::Done && self.jobs[&id].life.state == State::Scheduled {
@@ -193,7 +218,7 @@ impl Model {
     }
 
     /// Keeps a report; returns the number of its body.
-    pub fn keep(&mut self, id: JobId, fence: &Fence) -> Option<u32> {
+    pub(crate) fn keep(&mut self, id: JobId, fence: &Fence) -> Option<u32> {
         if self.happen(id, &Event::Advance(fence.clone())) != Outcome::Done {
             return None;
         }
@@ -208,9 +233,11 @@ impl Model {
         Some(job.bodies)
     }
 
-    pub fn renew(&mut self, id: JobId, fence: &Fence) -> bool {
+    pub(crate) fn renew(&mut self, id: JobId, fence: &Fence) -> bool {
         let now_ms = self.now_ms;
-        let Some(job) = self.jobs.get_mut(&id) else { return false };
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return false;
+        };
         let ours = job.life.state == State::Running && job.life.fence.as_ref() == Some(fence);
         if ours {
             job.lease_until_ms = now_ms + LEASE_MS;
@@ -219,11 +246,15 @@ impl Model {
     }
 
     /// Returns how many jobs were taken back, and how many leases renewed.
-    pub fn reap(&mut self, jitter: f64) -> (u64, u64) {
+    pub(crate) fn reap(&mut self, jitter: f64) -> (u64, u64) {
         let last = std::mem::replace(&mut self.reaped_ms, self.now_ms);
         let (now_ms, mut renewed) = (self.now_ms, 0);
         if last > now_ms || 3 * (now_ms - last) > LEASE_MS {
-            for job in self.jobs.values_mut().filter(|job| job.life.state == State::Running) {
+            for job in self
+                .jobs
+                .values_mut()
+                .filter(|job| job.life.state == State::Running)
+            {
                 job.lease_until_ms = now_ms + LEASE_MS;
                 renewed += 1;
             }
@@ -238,12 +269,18 @@ impl Model {
         over.sort();
         for (place, (_, _, id)) in over.iter().enumerate() {
             self.happen(*id, &Event::Reap);
-            let Some(job) = self.jobs.get_mut(id) else { continue };
+            let Some(job) = self.jobs.get_mut(id) else {
+                continue;
+            };
             if job.life.state == State::Scheduled {
                 #[expect(clippy::cast_precision_loss, reason = "a handful of jobs")]
                 let sample = (jitter + (place + 1) as f64 * 0.618) % 1.0;
                 let wait = (200.0 * 2_f64.powi(job.life.crashes.cast_signed() - 1)).min(60_000.0);
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 90,000")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "at most 90,000"
+                )]
                 let wait = (wait * (1.0 + sample / 2.0)).floor() as u64;
                 job.due_ms = now_ms + wait;
                 job.resumes = true;
@@ -252,11 +289,11 @@ impl Model {
         (over.len() as u64, 0)
     }
 
-    pub fn cancel(&mut self, id: JobId) -> Outcome {
+    pub(crate) fn cancel(&mut self, id: JobId) -> Outcome {
         self.happen(id, &Event::Cancel)
     }
 
-    pub fn revive(&mut self, id: JobId) -> Revived {
+    pub(crate) fn revive(&mut self, id: JobId) -> Revived {
         let job = &self.jobs[&id];
         if job.life.state != State::Dead {
             return Revived::NotDead;

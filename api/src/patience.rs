@@ -1,0 +1,164 @@
+//! How long a request waits for the queue, and what it is told if it waits in
+//! vain. Every call to the queue in this crate goes through here.
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use hookme_shared::queue::QueueError;
+use tokio::time::timeout;
+
+use crate::problem::Problem;
+
+/// How long a request waits for the queue. A client is promised an answer
+/// within 300 ms while Redis is away; the rest is for everything else.
+pub(crate) const BUDGET: Duration = Duration::from_millis(280);
+const _: () = assert!(BUDGET.as_millis() < 300);
+/// The least time between two log lines about a queue that does not answer:
+/// while Redis is away, every request fails for the same reason.
+const LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Waits for calls to the queue, and says in the log why they failed.
+#[derive(Debug, Default)]
+pub(crate) struct Patience {
+    muted: Mutex<Muted>,
+}
+
+/// What was logged last, and how much was not.
+#[derive(Debug, Default)]
+struct Muted {
+    logged: Option<Instant>,
+    hidden: u64,
+}
+
+impl Patience {
+    /// Waits for `call`, a call of the queue's function `operation`, for at most
+    /// [`BUDGET`]. A call that is given up may still take effect.
+    pub(crate) async fn wait<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, QueueError>>,
+    ) -> Result<T, Problem> {
+        let error = match timeout(BUDGET, call).await {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => error,
+            Err(_) => QueueError::Unavailable {
+                operation,
+                source: None,
+            },
+        };
+        let problem = Problem::of_queue(&error);
+        if let QueueError::Corrupt { .. } = error {
+            tracing::error!(
+                operation,
+                error = causes(&error),
+                "the queue holds data that this version cannot read"
+            );
+        } else if let Some(hidden) = self.may_log(Instant::now()) {
+            tracing::warn!(
+                operation,
+                error = causes(&error),
+                hidden,
+                "the queue does not answer"
+            );
+        }
+        Err(problem)
+    }
+
+    /// Whether a line may be logged `now`; if so, how many were not since the
+    /// last.
+    fn may_log(&self, now: Instant) -> Option<u64> {
+        let mut muted = self.muted.lock().unwrap_or_else(PoisonError::into_inner);
+        if muted
+            .logged
+            .is_some_and(|logged| now.duration_since(logged) < LOG_INTERVAL)
+        {
+            muted.hidden += 1;
+            return None;
+        }
+        muted.logged = Some(now);
+        Some(std::mem::take(&mut muted.hidden))
+    }
+}
+
+/// An error and its causes in one line. Some libraries repeat a cause's words as
+/// their own; those are shown once.
+fn causes(error: &dyn Error) -> String {
+    let mut words = vec![error.to_string()];
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        words.push(error.to_string());
+        cause = error.source();
+    }
+    words.dedup();
+    words.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_queue_that_hangs_is_given_up_within_300_ms() {
+        let started = Instant::now();
+        let answer: Result<(), _> = Patience::default()
+            .wait("submit", std::future::pending())
+            .await;
+        assert_eq!(answer, Err(Problem::Unavailable));
+        let waited = started.elapsed();
+        assert!(
+            waited >= BUDGET && waited < Duration::from_secs(5),
+            "{waited:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_is_not_called_an_outage() {
+        let error = QueueError::Corrupt {
+            operation: "explain",
+            detail: "state".to_owned(),
+        };
+        let answer: Result<(), _> = Patience::default()
+            .wait("explain", async { Err(error) })
+            .await;
+        assert_eq!(answer, Err(Problem::Unreadable));
+    }
+
+    #[test]
+    fn the_log_names_every_cause_once() {
+        #[derive(Debug)]
+        struct Layer(&'static str, Option<Box<Layer>>);
+
+        impl std::fmt::Display for Layer {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str(self.0)
+            }
+        }
+
+        impl Error for Layer {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                self.1
+                    .as_deref()
+                    .map(|layer| -> &(dyn Error + 'static) { layer })
+            }
+        }
+
+        let cause = Layer("timed out", Some(Box::new(Layer("timed out", None))));
+        assert_eq!(
+            causes(&Layer("no answer", Some(Box::new(cause)))),
+            "no answer: timed out"
+        );
+    }
+
+    #[test]
+    fn a_flood_of_failures_is_one_line_a_second_that_counts_the_others() {
+        let patience = Patience::default();
+        let start = Instant::now();
+        assert_eq!(patience.may_log(start), Some(0));
+        assert_eq!(patience.may_log(start), None);
+        assert_eq!(patience.may_log(start + LOG_INTERVAL / 2), None);
+        assert_eq!(patience.may_log(start + LOG_INTERVAL), Some(2));
+        assert_eq!(patience.may_log(start + LOG_INTERVAL * 2), Some(0));
+    }
+}

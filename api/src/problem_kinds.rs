@@ -1,0 +1,71 @@
+//! The kinds of problem, each with a name that stands in the `type` of RFC 9457.
+//!
+//! A kind's name and status never change their meaning: clients may compare
+//! them. `GET /problems/{name}` shows a kind to whoever follows the `type`.
+
+use axum::http::StatusCode;
+
+/// A kind of problem.
+#[derive(Debug)]
+pub(crate) struct ProblemKind {
+    /// The last segment of the `type`.
+    pub(crate) name: &'static str,
+    /// The status that goes with it.
+    pub(crate) status: StatusCode,
+    /// The kind in a few words.
+    pub(crate) title: &'static str,
+    /// What it means and what the client can do.
+    pub(crate) advice: &'static str,
+}
+
+macro_rules! problem_kinds {
+    ($($constant:ident: $status:ident, $name:literal, $title:literal, $advice:literal;)*) => {
+        $(pub(crate) static $constant: ProblemKind = ProblemKind {
+            name: $name,
+            status: StatusCode::$status,
+            title: $title,
+            advice: $advice,
+        };)*
+
+        /// Every kind.
+        pub(crate) static ALL: &[&ProblemKind] = &[$(&$constant),*];
+    };
+}
+
+problem_kinds! {
+    INVALID: BAD_REQUEST, "invalid-request", "The request is not valid",
+        "The detail of the answer names the field, header or parameter and what it must be.";
+    UNKNOWN_TASK: NOT_FOUND, "unknown-task", "There is no such task",
+        "No task has this id. Tasks that have ended are forgotten after a while.";
+    UNKNOWN_PATH: NOT_FOUND, "unknown-path", "There is no such path",
+        "The paths that exist are described at /docs.";
+    METHOD: METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not take this method",
+        "The Allow header of the answer says which methods the path takes.";
+    SLOW_BODY: REQUEST_TIMEOUT, "slow-body", "The body took too long",
+        "The body did not come in time, and nothing was done. Send it again.";
+    ENDED: CONFLICT, "task-ended", "The task has ended",
+        "A task that has ended cannot be cancelled.";
+    NOT_DEAD: CONFLICT, "task-not-dead", "The task is not dead",
+        "Only a dead task can be retried.";
+    HELD: CONFLICT, "repository-held", "Another live task has the repository",
+        "A repository has one live task at most. Follow the one that the member holder names.";
+    TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large",
+        "A task fits into a few hundred bytes.";
+    CONTENT_TYPE: UNSUPPORTED_MEDIA_TYPE, "content-type", "The body is not declared to be JSON",
+        "Send the header Content-Type: application/json.";
+    KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key was used for another body",
+        "A key stands for one body. Repeat that body, or take a new key for a new one.";
+    FULL: TOO_MANY_REQUESTS, "live-limit", "Too many live tasks",
+        "As many tasks are live as may be. Nothing was stored. Try again later.";
+    UNREADABLE: INTERNAL_SERVER_ERROR, "unreadable-data", "The server met data that it cannot read",
+        "This version cannot read what is stored. Whoever runs the server must look.";
+    UNAVAILABLE: SERVICE_UNAVAILABLE, "queue-unavailable", "The queue is not available",
+        "Redis did not answer in time or takes nothing now, so it is not known whether the request took effect. Repeating the request is safe: a repository has one live task at most, and with the same Idempotency-Key the first answer comes again.";
+    NOT_READY: SERVICE_UNAVAILABLE, "not-ready", "The server is not ready",
+        "The member complaints says what is wrong with Redis and what to do.";
+}
+
+/// The kind of that name.
+pub(crate) fn find(name: &str) -> Option<&'static ProblemKind> {
+    ALL.iter().copied().find(|kind| kind.name == name)
+}

@@ -1,0 +1,51 @@
+//! Whether this process should be restarted, and whether it should be sent
+//! requests. The two are apart on purpose: a restart does not bring Redis back.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+
+use super::Api;
+use crate::answers::{Alive, ComplaintAnswer, Ready};
+use crate::problem::{Problem, ProblemAnswer};
+
+/// Say that the process runs
+///
+/// For whoever restarts processes. Always 200, also while Redis is away.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    responses((status = 200, description = "The process runs", body = Alive)),
+)]
+pub(super) async fn livez() -> Json<Alive> {
+    Json(Alive { alive: true })
+}
+
+/// Say whether tasks can be taken
+///
+/// For load balancers. 200 only if Redis answers and no task in it is unsafe, or
+/// if the setting `ALLOW_UNSAFE_REDIS` says that it may be.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    responses(
+        (status = 200, description = "Tasks can be taken; what should be mended is told", body = Ready),
+        (status = 503, description = "Redis is away or cannot be trusted with tasks", body = ProblemAnswer, content_type = "application/problem+json",
+            headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    ),
+)]
+pub(super) async fn readyz(State(api): State<Arc<Api>>) -> Result<Json<Ready>, Problem> {
+    let complaints = api
+        .patience
+        .wait("complaints", api.queue.complaints())
+        .await?;
+    let is_unsafe = complaints.iter().any(|complaint| complaint.unsafe_for_jobs);
+    if is_unsafe && !api.settings.allow_unsafe_redis {
+        return Err(Problem::NotReady(complaints));
+    }
+    Ok(Json(Ready {
+        ready: true,
+        complaints: ComplaintAnswer::all(complaints),
+    }))
+}

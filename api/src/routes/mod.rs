@@ -1,0 +1,103 @@
+//! The paths of the API, and what all answers have in common.
+
+mod body;
+mod docs;
+mod health;
+mod scrape;
+mod task;
+mod tasks;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
+use hookme_shared::queue::Queue;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::metrics::{HttpLabels, HttpMetrics};
+use crate::patience::Patience;
+use crate::problem::Problem;
+use crate::settings::ApiSettings;
+
+/// What every route needs.
+struct Api {
+    queue: Queue,
+    patience: Patience,
+    metrics: HttpMetrics,
+    settings: ApiSettings,
+}
+
+/// Every path of the API.
+pub(crate) fn router(queue: Queue, settings: ApiSettings) -> Router {
+    let api = Arc::new(Api {
+        queue,
+        patience: Patience::default(),
+        metrics: HttpMetrics::default(),
+        settings,
+    });
+    let (router, description) = described().split_for_parts();
+    router
+        .merge(docs::router(description))
+        .fallback(async || Problem::UnknownPath)
+        .method_not_allowed_fallback(async || Problem::Method)
+        .layer(from_fn_with_state(Arc::clone(&api), around))
+        .with_state(api)
+}
+
+/// The routes that the description of the API covers.
+fn described() -> OpenApiRouter<Arc<Api>> {
+    OpenApiRouter::with_openapi(docs::about())
+        .routes(routes!(tasks::submit, tasks::list))
+        .routes(routes!(task::show, task::cancel))
+        .routes(routes!(task::retry))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
+        .routes(routes!(scrape::metrics))
+        .routes(routes!(docs::problem))
+}
+
+/// Counts and times a request, and guards its answer: it is never stored by a
+/// cache, and a browser never guesses its type.
+async fn around(State(api): State<Arc<Api>>, request: Request, next: Next) -> Response {
+    let method = method_label(request.method());
+    let route = request.extensions().get::<MatchedPath>();
+    let route = route.map_or_else(String::new, |path| path.as_str().to_owned());
+    let started = Instant::now();
+    let mut response = next.run(request).await;
+    let labels = HttpLabels {
+        method,
+        route,
+        status: response.status().as_u16(),
+    };
+    api.metrics.observe(&labels, started.elapsed());
+    let headers = response.headers_mut();
+    headers.insert(
+        header::X_CONTENT_TYPE_OPTIONS,
+        HeaderValue::from_static("nosniff"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The method, as one of a few words: a client may send any, and each label
+/// takes memory for good.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "OTHER",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! `/tasks`: the first step of a job's line, and the list of all tasks.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hookme_shared::job::JobId;
+use hookme_shared::queue::{Receipt, Submission, Submitted};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::{Api, body};
+use crate::admission::Wish;
+use crate::answers::{Taken, TaskPage};
+use crate::headers::{check_content_type, idempotency_key};
+use crate::listing::{Listing, ListingQuery};
+use crate::problem::{Problem, ProblemAnswer};
+
+/// The body of `POST /tasks`, for its description; [`Wish`] reads it.
+#[derive(Serialize, ToSchema)]
+struct TaskRequest {
+    /// The owner of the repository: a user or an organization on GitHub.
+    #[schema(example = "octocat", min_length = 1, max_length = 39)]
+    username: String,
+    /// The repository, without its owner.
+    #[schema(example = "hello-world", min_length = 1, max_length = 100)]
+    repository: String,
+    /// How long the task waits before its first attempt, in ms. The default is
+    /// the setting `SCHEDULE_INTERVAL`.
+    #[schema(example = 10800, minimum = 0, maximum = 2_592_000_000_u64)]
+    delay_ms: Option<u64>,
+    /// What the task is for.
+    #[schema(example = "report", default = "report")]
+    kind: Option<String>,
+}
+
+/// Take a task
+///
+/// A while later the webhook gets the repository's open issues and contributors.
+/// A repository has one live task at most: while one is scheduled or running,
+/// another request for it is answered with that one. A task that was answered
+/// with 202 is stored.
+#[utoipa::path(
+    post,
+    path = "/tasks",
+    request_body = TaskRequest,
+    params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
+        description = "A text of your own for this request, remembered for 24 hours. With the same key and body the first answer's id comes again, also after the task has ended.")),
+    responses(
+        (status = 202, description = "The task is stored", body = Taken,
+            headers(("Location" = String, description = "The path of the task"))),
+        (status = 200, description = "A task for this repository is live already; this is that one", body = Taken),
+        (status = 400, description = "A field or the Idempotency-Key is missing or not what it must be", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 408, description = "The body did not come in time", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 415, description = "The body is not declared to be JSON", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 422, description = "The Idempotency-Key came before with another body", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 429, description = "As many tasks are live as may be; nothing was stored", body = ProblemAnswer, content_type = "application/problem+json",
+            headers(("Retry-After" = u64, description = "Seconds to wait"))),
+        (status = 503, description = "Redis is away; repeating is safe", body = ProblemAnswer, content_type = "application/problem+json",
+            headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    ),
+)]
+pub(super) async fn submit(
+    State(api): State<Arc<Api>>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let submission = read_submission(&api, request).await?;
+    match api
+        .patience
+        .wait("submit", api.queue.submit(&submission))
+        .await?
+    {
+        Submitted::Accepted(receipt) => Ok(taken(receipt)),
+        Submitted::Duplicate(receipt) => Ok(Json(Taken::duplicate(receipt)).into_response()),
+        Submitted::Full { limit } => Err(Problem::Full(limit)),
+        Submitted::KeyReused => Err(Problem::KeyReused),
+    }
+}
+
+/// Reads and checks a request, and gives the task an id.
+async fn read_submission(api: &Api, request: Request) -> Result<Submission, Problem> {
+    check_content_type(request.headers())?;
+    let key = idempotency_key(request.headers())?.map(str::to_owned);
+    let wish = Wish::parse(&body::read(request).await?)?;
+    Ok(wish.into_submission(
+        JobId::random(),
+        key.as_deref(),
+        api.settings.schedule_interval,
+    ))
+}
+
+/// Says that a task is in the queue, and where to look after it.
+pub(super) fn taken(receipt: Receipt) -> Response {
+    let location = [(header::LOCATION, format!("/tasks/{}", receipt.id))];
+    let taken = Taken::new("task successfully scheduled", receipt);
+    (StatusCode::ACCEPTED, location, Json(taken)).into_response()
+}
+
+/// List tasks
+///
+/// Scheduled tasks come by due time, running ones by the end of their lease, and
+/// ended ones with the newest first. Tasks move while one lists them: a task can
+/// be missed or be shown twice.
+#[utoipa::path(
+    get,
+    path = "/tasks",
+    params(ListingQuery),
+    responses(
+        (status = 200, description = "A page of tasks", body = TaskPage),
+        (status = 400, description = "A parameter is not what it must be", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 503, description = "Redis is away", body = ProblemAnswer, content_type = "application/problem+json",
+            headers(("Retry-After" = u64, description = "Seconds to wait"))),
+    ),
+)]
+pub(super) async fn list(
+    State(api): State<Arc<Api>>,
+    query: Result<Query<ListingQuery>, QueryRejection>,
+) -> Result<Json<TaskPage>, Problem> {
+    let Query(query) = query.map_err(|_| Problem::Invalid("the query cannot be read".into()))?;
+    let listing = Listing::parse(&query)?;
+    let page = api.queue.list(listing.state, listing.after, listing.limit);
+    let page = api.patience.wait("list", page).await?;
+    let next = page.next.map(|cursor| listing.path_after(cursor));
+    Ok(Json(TaskPage::new(page, next)))
+}

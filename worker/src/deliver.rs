@@ -1,0 +1,118 @@
+//! Step 6 of the line: POSTs a report to the webhook and tells how that ended.
+//!
+//! One attempt, and no more: whether and when there is another one is decided by
+//! [`crate::policy`] and done by the worker's loop. The headers are those of the
+//! Standard Webhooks specification: `webhook-id` is the same for every attempt of
+//! one body, `webhook-timestamp` is the attempt's own.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, Request, Response};
+use url::Url;
+
+use crate::http::{self, ClientError};
+use crate::policy::delivery;
+use crate::settings::webhook::WebhookSettings;
+
+pub use crate::policy::delivery::Delivery;
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+/// Set to `unavailable` if GitHub does not list the contributors of a repository
+/// this large; absent otherwise.
+const HOOKME_CONTRIBUTORS: HeaderName = HeaderName::from_static("hookme-contributors");
+
+/// How much of the receiver's answer is read. It serves the reason of a failure,
+/// and reading it to its end keeps the connection.
+const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// How long the body of the receiver's answer may take once its status is known.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// Delivers to the one configured webhook. It has no `Debug`, because the URL's
+/// query may hold a secret.
+#[derive(Clone)]
+pub struct Deliverer {
+    client: Client,
+    url: Url,
+    headers: HeaderMap,
+    answer_time_max: Duration,
+}
+
+impl Deliverer {
+    /// Sets up the client; nothing is sent yet.
+    pub fn new(settings: &WebhookSettings) -> Result<Self, ClientError> {
+        let json = HeaderValue::from_static("application/json");
+        Ok(Self {
+            client: http::webhook_client(settings.timeout)?,
+            url: settings.url.clone(),
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
+            answer_time_max: ANSWER_TIME_MAX,
+        })
+    }
+
+    /// POSTs `body` under `webhook_id`, once.
+    ///
+    /// Takes at most the webhook's timeout. An answer with a 2xx status is a
+    /// success whatever happens to its body. A [`Delivery::Retry`] without an
+    /// answer may have been received all the same.
+    pub async fn deliver(
+        &self,
+        webhook_id: &str,
+        body: Bytes,
+        contributors_unavailable: bool,
+    ) -> Delivery {
+        let Ok(id) = HeaderValue::from_str(webhook_id) else {
+            return Delivery::Final {
+                reason: "the webhook-id cannot stand in a header".to_owned(),
+            };
+        };
+        let request = self.request(id, body, contributors_unavailable);
+        match self.client.execute(request).await {
+            Ok(response) => self.read_answer(response).await,
+            Err(error) => Delivery::Retry {
+                reason: format!("the webhook did not answer: {}", http::describe(error)),
+                retry_after: None,
+            },
+        }
+    }
+
+    fn request(&self, id: HeaderValue, body: Bytes, contributors_unavailable: bool) -> Request {
+        let mut request = Request::new(Method::POST, self.url.clone());
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        headers.insert(WEBHOOK_ID, id);
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(unix_seconds()));
+        if contributors_unavailable {
+            headers.insert(HOOKME_CONTRIBUTORS, HeaderValue::from_static("unavailable"));
+        }
+        *request.body_mut() = Some(body.into());
+        request
+    }
+
+    async fn read_answer(&self, mut response: Response) -> Delivery {
+        let status = response.status();
+        let headers = std::mem::take(response.headers_mut());
+        if response.content_length() == Some(0) {
+            return delivery::read(status, &headers, b"");
+        }
+        let start = http::read_start(response, ANSWER_BYTES_MAX, self.answer_time_max).await;
+        delivery::read(status, &headers, &start)
+    }
+}
+
+/// The attempt's time, which the receiver checks against its own clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the stamp on a delivery is the one place where the wall clock is asked for"
+)]
+fn unix_seconds() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+#[cfg(test)]
+mod tests;

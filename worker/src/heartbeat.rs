@@ -1,0 +1,118 @@
+//! The heartbeat: says that this worker lives, and renews its leases.
+//!
+//! It stands beside the line, from claim to settle, on a thread and a
+//! connection of its own: a report of megabytes or a job that hogs the
+//! processor must not cost the others their leases.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
+
+use hookme_shared::queue::{Address, BATCH_MAX, Queue, QueueError, Renewed, Terms};
+use tokio_util::sync::CancellationToken;
+
+use crate::leases::{Leases, Stop};
+
+/// How many heartbeats there are to a lease.
+const BEATS: u32 = 3;
+/// While Redis does not answer, so many times as often.
+const HASTE: u32 = 5;
+
+/// What the heartbeat needs.
+#[derive(Debug)]
+pub struct Heartbeat {
+    /// Where Redis is.
+    pub address: Address,
+    /// The terms of the queue.
+    pub terms: Terms,
+    /// This worker's id.
+    pub worker: String,
+    /// What it says of itself, beside how many jobs it runs.
+    pub about: Vec<(&'static str, String)>,
+    /// The leases to be renewed.
+    pub leases: Arc<Leases>,
+}
+
+impl Heartbeat {
+    /// Starts the thread, which beats until `done`.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no thread.
+    pub fn start(self, done: CancellationToken) -> std::io::Result<thread::JoinHandle<()>> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                // A queue of its own, because a connection lives on the runtime
+                // that it was made on.
+                match Queue::new(&self.address, self.terms) {
+                    Ok(queue) => self.beat(&queue, done).await,
+                    Err(error) => tracing::error!(%error, "the heartbeat has no connection; jobs will be lost to others"),
+                }
+            });
+        })
+    }
+
+    async fn beat(&self, queue: &Queue, done: CancellationToken) {
+        let lease = self.terms.lease;
+        let mut away_since: Option<Instant> = None;
+        while !done.is_cancelled() {
+            let wait = match self.renew(queue).await {
+                Ok(()) => {
+                    if let Some(since) = away_since.take() {
+                        tracing::info!(
+                            away_ms = since.elapsed().as_millis(),
+                            "leases are renewed again"
+                        );
+                    }
+                    lease / BEATS
+                }
+                Err(error) => {
+                    if away_since.is_none() {
+                        tracing::warn!(%error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "leases could not be renewed");
+                        away_since = Some(Instant::now());
+                    }
+                    lease / (BEATS * HASTE)
+                }
+            };
+            let stopped = self.leases.stop_stale(Instant::now());
+            if stopped > 0 {
+                tracing::warn!(
+                    jobs = stopped,
+                    "jobs are stopped because their leases could not be renewed in time"
+                );
+            }
+            let _elapsed = tokio::time::timeout(wait, done.cancelled()).await;
+        }
+    }
+
+    /// Renews all leases, in batches; says at least that the worker lives.
+    async fn renew(&self, queue: &Queue) -> Result<(), QueueError> {
+        let claims = self.leases.claims();
+        let mut about = self.about.clone();
+        about.push(("running", claims.len().to_string()));
+        let mut batches = claims.chunks(BATCH_MAX);
+        let mut batch = batches.next().unwrap_or_default();
+        loop {
+            let sent = Instant::now();
+            let answers = queue.renew(&self.worker, &about, batch).await?;
+            for ((id, fence), answer) in batch.iter().zip(answers) {
+                match answer {
+                    Renewed::Kept => self.leases.renewed(*id, fence, sent),
+                    Renewed::CancelAsked => {
+                        self.leases.renewed(*id, fence, sent);
+                        self.leases.stop(*id, fence, Stop::CancelAsked);
+                    }
+                    Renewed::Lost => self.leases.stop(*id, fence, Stop::Lost),
+                }
+            }
+            about.clear();
+            batch = match batches.next() {
+                Some(next) => next,
+                None => return Ok(()),
+            };
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The leases that this worker holds: what its heartbeat renews, and how a job
+//! learns that it must stop.
+//!
+//! This stands beside the line, from claim to settle. It knows nothing of Redis.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use hookme_shared::job::{Fence, JobId};
+use tokio::sync::{Notify, watch};
+
+/// Why a job must stop before it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// Another claim holds the job by now: let go of it and say nothing.
+    Lost,
+    /// Redis has not renewed the lease for too long: stop, and give the job
+    /// back when Redis answers again.
+    RedisAway,
+    /// The worker shuts down: give the job back.
+    Shutdown,
+    /// A client wants the job cancelled: give it back, which cancels it.
+    CancelAsked,
+}
+
+/// All leases of one worker.
+#[derive(Debug)]
+pub struct Leases {
+    /// How long a lease may go without renewal before its job is stopped here:
+    /// a fifth less than Redis waits, for clocks that do not run alike.
+    patience: Duration,
+    held: Mutex<HashMap<JobId, Held>>,
+    emptied: Notify,
+}
+
+#[derive(Debug)]
+struct Held {
+    fence: Fence,
+    renewed: Instant,
+    stop: watch::Sender<Option<Stop>>,
+}
+
+/// One lease, in the hands of the job's future.
+#[derive(Debug)]
+pub struct Lease {
+    stop: watch::Receiver<Option<Stop>>,
+}
+
+impl Lease {
+    /// Waits until the job must stop, if it ever must.
+    pub async fn stopped(&mut self) -> Stop {
+        let stop = self.stop.wait_for(Option::is_some).await.map(|stop| *stop);
+        match stop {
+            Ok(stop) => stop.unwrap_or(Stop::Lost),
+            // The lease is off the books: it was settled.
+            Err(_) => std::future::pending().await,
+        }
+    }
+}
+
+impl Leases {
+    /// No leases yet, of the term `lease`.
+    #[must_use]
+    pub fn new(lease: Duration) -> Self {
+        Self {
+            patience: lease.mul_f64(0.8),
+            held: Mutex::default(),
+            emptied: Notify::new(),
+        }
+    }
+
+    /// Takes a lease into the books, which was asked for at `since`.
+    pub fn hold(&self, id: JobId, fence: Fence, since: Instant) -> Lease {
+        let (stop, stopped) = watch::channel(None);
+        self.books().insert(
+            id,
+            Held {
+                fence,
+                renewed: since,
+                stop,
+            },
+        );
+        Lease { stop: stopped }
+    }
+
+    /// Strikes a lease off the books: its job is settled or lost.
+    pub fn forget(&self, id: JobId, fence: &Fence) {
+        let mut books = self.books();
+        if books.get(&id).is_some_and(|held| held.fence == *fence) {
+            books.remove(&id);
+        }
+        if books.is_empty() {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// How many leases there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.books().len()
+    }
+
+    /// Waits until no lease is left.
+    pub async fn empty(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            if self.count() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    /// What is to be renewed.
+    #[must_use]
+    pub fn claims(&self) -> Vec<(JobId, Fence)> {
+        self.books()
+            .iter()
+            .map(|(id, held)| (*id, held.fence.clone()))
+            .collect()
+    }
+
+    /// A renewal that was sent at `sent` went through.
+    pub fn renewed(&self, id: JobId, fence: &Fence, sent: Instant) {
+        if let Some(held) = self
+            .books()
+            .get_mut(&id)
+            .filter(|held| held.fence == *fence)
+        {
+            held.renewed = sent;
+        }
+    }
+
+    /// Whether this lease was renewed lately enough for the job to act on the
+    /// world at `now`.
+    #[must_use]
+    pub fn is_fresh(&self, id: JobId, fence: &Fence, now: Instant) -> bool {
+        self.books().get(&id).is_some_and(|held| {
+            held.fence == *fence && now.saturating_duration_since(held.renewed) < self.patience
+        })
+    }
+
+    /// Stops one job.
+    pub fn stop(&self, id: JobId, fence: &Fence, why: Stop) {
+        if let Some(held) = self.books().get(&id).filter(|held| held.fence == *fence) {
+            held.stop_because(why);
+        }
+    }
+
+    /// Stops every job.
+    pub fn stop_all(&self, why: Stop) {
+        for held in self.books().values() {
+            held.stop_because(why);
+        }
+    }
+
+    /// Stops the jobs whose lease was not renewed in time; says how many.
+    pub fn stop_stale(&self, now: Instant) -> usize {
+        let books = self.books();
+        let stale = books.values().filter(|held| {
+            now.saturating_duration_since(held.renewed) >= self.patience
+                && held.stop.borrow().is_none()
+        });
+        stale.map(|held| held.stop_because(Stop::RedisAway)).count()
+    }
+
+    fn books(&self) -> MutexGuard<'_, HashMap<JobId, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// The first reason stands, except that a lost job is lost.
+    fn stop_because(&self, why: Stop) {
+        self.stop.send_if_modified(|stop| {
+            let changes = stop.is_none() || why == Stop::Lost;
+            if changes {
+                *stop = Some(why);
+            }
+            changes
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEASE: Duration = Duration::from_secs(10);
+
+    fn fence(text: &str) -> Fence {
+        Fence::new(text)
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_is_not_renewed_stops_its_job_before_redis_takes_it() {
+        let (leases, id, start) = (Leases::new(LEASE), JobId::random(), Instant::now());
+        let mut lease = leases.hold(id, fence("1:a"), start);
+        assert_eq!(leases.stop_stale(start + LEASE * 7 / 10), 0);
+        leases.renewed(id, &fence("1:a"), start + LEASE / 2);
+        assert_eq!(leases.stop_stale(start + LEASE), 0);
+        assert!(leases.is_fresh(id, &fence("1:a"), start + LEASE));
+        assert_eq!(leases.stop_stale(start + LEASE * 14 / 10), 1);
+        assert!(!leases.is_fresh(id, &fence("1:a"), start + LEASE * 14 / 10));
+        assert_eq!(lease.stopped().await, Stop::RedisAway);
+    }
+
+    #[tokio::test]
+    async fn only_the_fence_of_the_lease_touches_it() {
+        let (leases, id, start) = (Leases::new(LEASE), JobId::random(), Instant::now());
+        let mut lease = leases.hold(id, fence("2:b"), start);
+        leases.stop(id, &fence("1:a"), Stop::Lost);
+        leases.forget(id, &fence("1:a"));
+        assert_eq!(leases.count(), 1);
+        leases.stop(id, &fence("2:b"), Stop::Shutdown);
+        assert_eq!(lease.stopped().await, Stop::Shutdown);
+    }
+
+    #[tokio::test]
+    async fn a_lost_lease_outranks_every_other_reason() {
+        let (leases, id) = (Leases::new(LEASE), JobId::random());
+        let mut lease = leases.hold(id, fence("1:a"), Instant::now());
+        leases.stop_all(Stop::RedisAway);
+        leases.stop_all(Stop::Lost);
+        leases.stop_all(Stop::Shutdown);
+        assert_eq!(lease.stopped().await, Stop::Lost);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_no_leases_is_told() {
+        let (leases, id) = (Leases::new(LEASE), JobId::random());
+        let _lease = leases.hold(id, fence("1:a"), Instant::now());
+        let wait = leases.empty();
+        tokio::pin!(wait);
+        assert!(futures_util::poll!(&mut wait).is_pending());
+        leases.forget(id, &fence("1:a"));
+        wait.await;
+    }
+}

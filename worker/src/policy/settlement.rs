@@ -1,0 +1,111 @@
+//! How an attempt ends: from what the world did to what becomes of the job.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use hookme_shared::queue::Settlement;
+
+use super::delivery::Delivery;
+use super::retry::RetryPolicy;
+use crate::fetch::FetchFailure;
+
+/// What becomes of a job whose report could not be fetched.
+///
+/// - `failures`: failures before this one.
+/// - `jitter`: a uniform sample in `[0, 1]`.
+#[must_use]
+pub fn after_fetch(
+    failure: FetchFailure,
+    failures: u32,
+    retry: &RetryPolicy,
+    jitter: f64,
+) -> Settlement {
+    match failure {
+        FetchFailure::Final { reason } => Settlement::Bury { reason },
+        FetchFailure::Later {
+            reason,
+            retry_after,
+        } => after_failure(reason, retry_after, failures, retry, jitter),
+    }
+}
+
+/// What becomes of a job whose report was sent.
+///
+/// - `failures`: failures before this one.
+/// - `jitter`: a uniform sample in `[0, 1]`.
+#[must_use]
+pub fn after_delivery(
+    delivery: Delivery,
+    failures: u32,
+    retry: &RetryPolicy,
+    jitter: f64,
+) -> Settlement {
+    match delivery {
+        Delivery::Delivered { .. } => Settlement::Finish,
+        Delivery::Final { reason } => Settlement::Bury { reason },
+        Delivery::Retry {
+            reason,
+            retry_after,
+        } => after_failure(reason, retry_after, failures, retry, jitter),
+    }
+}
+
+/// Another try, or the end if there were enough.
+///
+/// - `failures`: failures before this one.
+/// - `jitter`: a uniform sample in `[0, 1]`.
+#[must_use]
+pub fn after_failure(
+    reason: String,
+    retry_after: Option<Duration>,
+    failures: u32,
+    retry: &RetryPolicy,
+    jitter: f64,
+) -> Settlement {
+    let failures = NonZeroU32::MIN.saturating_add(failures);
+    if retry.exhausted(failures) {
+        return Settlement::Bury {
+            reason: format!("{reason} (given up after {failures} tries)"),
+        };
+    }
+    Settlement::Retry {
+        delay: retry.delay(failures, jitter, retry_after),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_retries_make_four_tries() {
+        let retry = RetryPolicy::new(Duration::from_secs(5), 3);
+        let tries = (0..10).take_while(|failures| {
+            matches!(
+                after_failure(String::new(), None, *failures, &retry, 0.0),
+                Settlement::Retry { .. }
+            )
+        });
+        assert_eq!(tries.count(), 3);
+    }
+
+    #[test]
+    fn what_cannot_succeed_is_not_tried_again() {
+        let retry = RetryPolicy::new(Duration::from_secs(5), 3);
+        let gone = FetchFailure::Final {
+            reason: "gone".to_owned(),
+        };
+        assert!(matches!(
+            after_fetch(gone, 0, &retry, 0.0),
+            Settlement::Bury { .. }
+        ));
+        let disabled = Delivery::Final {
+            reason: "410".to_owned(),
+        };
+        assert!(matches!(
+            after_delivery(disabled, 0, &retry, 0.0),
+            Settlement::Bury { .. }
+        ));
+    }
+}

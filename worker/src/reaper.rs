@@ -1,0 +1,37 @@
+//! The reaper: takes back the jobs of workers that died.
+//!
+//! It stands beside the line, between claim and settle, and runs in every
+//! worker; whoever comes first does the work, and no leader is needed.
+
+use hookme_shared::queue::{BATCH_MAX, Queue};
+use tokio_util::sync::CancellationToken;
+
+/// How many ticks there are to a lease, at least. The functions take a gap of
+/// a third of a lease between two ticks as a sign that Redis was away.
+const TICKS: u32 = 10;
+
+/// Reaps until `done`.
+pub async fn reap(queue: Queue, done: CancellationToken) {
+    while !done.is_cancelled() {
+        let jitter = rand::random_range(0.0..1.0);
+        let mut wait = (queue.terms().lease / TICKS).mul_f64(1.0 - 0.2 * jitter);
+        match queue.reap(jitter).await {
+            Ok((0, 0)) => {}
+            Ok((0, renewed)) => {
+                tracing::info!(
+                    leases = renewed,
+                    "redis was away or its clock jumped; all leases got a fresh term"
+                );
+            }
+            Ok((reaped, _)) => {
+                tracing::warn!(jobs = reaped, "took back jobs of workers that died");
+                if reaped >= BATCH_MAX as u64 {
+                    wait /= TICKS;
+                }
+            }
+            // Whoever renews and claims says that Redis is away.
+            Err(error) => tracing::debug!(%error, "could not look for jobs of dead workers"),
+        }
+        let _elapsed = tokio::time::timeout(wait, done.cancelled()).await;
+    }
+}

@@ -1,0 +1,170 @@
+//! Works on report jobs: the story of one attempt, from fetch to delivery.
+
+use bytes::Bytes;
+use hookme_shared::job::{JobId, Stage};
+use hookme_shared::names::{RepositoryName, Username};
+use hookme_shared::queue::{Advanced, Loaded, Queue, QueueError, Settlement};
+
+use crate::deliver::Deliverer;
+use crate::fetch::{FetchFailure, Fetcher};
+use crate::handle::{Attempt, Handle};
+use crate::policy::retry::RetryPolicy;
+use crate::policy::settlement::{after_delivery, after_fetch};
+use crate::report::KeptReport;
+
+/// Everything that a report job needs.
+pub struct Reporter {
+    /// Where reports are kept.
+    pub queue: Queue,
+    /// Asks GitHub.
+    pub fetcher: Fetcher,
+    /// Sends to the webhook.
+    pub deliverer: Deliverer,
+    /// When a failed job is tried again.
+    pub retry: RetryPolicy,
+    /// `REPORT_MAX_BYTES`: the largest body that is sent.
+    pub report_max_bytes: usize,
+}
+
+/// A body, ready to be sent.
+struct Ready {
+    webhook_id: String,
+    body: Bytes,
+    contributors_unavailable: bool,
+}
+
+/// How the way to a ready body ended.
+enum Prepared {
+    Ready(Ready),
+    Ended(Settlement),
+    Lost,
+}
+
+impl Handle for Reporter {
+    async fn handle(&self, attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
+        let prepared = match self.kept(&attempt).await? {
+            Some(prepared) => prepared,
+            None => self.fetched(&attempt).await?,
+        };
+        let ready = match prepared {
+            Prepared::Ready(ready) => ready,
+            Prepared::Ended(settlement) => return Ok(Some(settlement)),
+            Prepared::Lost => return Ok(None),
+        };
+        // Redis has just confirmed the fence. This catches a pause since then,
+        // such as a stopped process.
+        if !attempt.is_ours() {
+            return Ok(Some(Settlement::Release {
+                reason: "the lease could not be renewed in time".to_owned(),
+            }));
+        }
+        let delivery = self
+            .deliverer
+            .deliver(
+                &ready.webhook_id,
+                ready.body,
+                ready.contributors_unavailable,
+            )
+            .await;
+        Ok(Some(after_delivery(
+            delivery,
+            attempt.job.failures,
+            &self.retry,
+            jitter(),
+        )))
+    }
+}
+
+impl Reporter {
+    /// The body of an earlier attempt, to be sent again under its id.
+    async fn kept(&self, attempt: &Attempt) -> Result<Option<Prepared>, QueueError> {
+        let job = &attempt.job;
+        if job.stage != Stage::Deliver {
+            return Ok(None);
+        }
+        let bytes = match self.queue.load_report(job.id, &attempt.fence).await? {
+            Loaded::Report(bytes) => bytes,
+            Loaded::Missing => return Ok(None),
+            Loaded::Lost => return Ok(Some(Prepared::Lost)),
+        };
+        match KeptReport::decompress(&bytes, self.report_max_bytes) {
+            Ok(kept) => Ok(Some(Prepared::Ready(Ready::new(job.id, job.bodies, kept)))),
+            Err(error) => {
+                tracing::warn!(job.id = %job.id, %error, "the kept report cannot be used; it is fetched again");
+                Ok(None)
+            }
+        }
+    }
+
+    /// A new body, kept for later attempts if there is room.
+    async fn fetched(&self, attempt: &Attempt) -> Result<Prepared, QueueError> {
+        let job = &attempt.job;
+        let kept = match self.fetch(&job.username, &job.repository).await {
+            Ok(kept) => kept,
+            Err(failure) => {
+                return Ok(Prepared::Ended(after_fetch(
+                    failure,
+                    job.failures,
+                    &self.retry,
+                    jitter(),
+                )));
+            }
+        };
+        match self
+            .queue
+            .keep_report(job.id, &attempt.fence, &kept.compress())
+            .await?
+        {
+            Advanced::Stored { body } => Ok(Prepared::Ready(Ready::new(job.id, body, kept))),
+            Advanced::WithoutReport { body } => {
+                tracing::warn!(job.id = %job.id, "there is no room to keep the report; a retry will fetch it again");
+                Ok(Prepared::Ready(Ready::new(job.id, body, kept)))
+            }
+            Advanced::Lost => Ok(Prepared::Lost),
+        }
+    }
+
+    async fn fetch(&self, username: &str, repository: &str) -> Result<KeptReport, FetchFailure> {
+        let unusable = |reason: String| FetchFailure::Final { reason };
+        let owner = Username::parse(username).map_err(|error| unusable(error.to_string()))?;
+        let name =
+            RepositoryName::parse(repository).map_err(|error| unusable(error.to_string()))?;
+        let report = self.fetcher.fetch(&owner, &name).await?;
+        let contributors_unavailable = report.contributors_unavailable;
+        let body = report
+            .into_body()
+            .map_err(|error| unusable(error.to_string()))?;
+        if body.len() > self.report_max_bytes {
+            return Err(unusable(format!(
+                "the report has {} bytes, more than REPORT_MAX_BYTES ({}) allows",
+                body.len(),
+                self.report_max_bytes
+            )));
+        }
+        Ok(KeptReport {
+            body,
+            contributors_unavailable,
+        })
+    }
+}
+
+impl Ready {
+    /// A body has an id of its own: the job's for the first, then with a number,
+    /// so that one id never names two bodies.
+    fn new(id: JobId, body: u32, kept: KeptReport) -> Self {
+        let webhook_id = if body <= 1 {
+            id.to_string()
+        } else {
+            format!("{id}-{body}")
+        };
+        Self {
+            webhook_id,
+            body: kept.body,
+            contributors_unavailable: kept.contributors_unavailable,
+        }
+    }
+}
+
+fn jitter() -> f64 {
+    rand::random_range(0.0..1.0)
+}

@@ -1,0 +1,107 @@
+//! Runs one claimed job to the end of its attempt.
+//!
+//! A panic is a failure of that job and of no other. A job whose lease is lost
+//! is dropped where it stands.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use hookme_shared::job::JobId;
+use hookme_shared::queue::{QueueError, Settlement};
+
+use crate::handle::{Attempt, Handle};
+use crate::leases::{Lease, Stop};
+use crate::metrics::Metrics;
+use crate::policy::retry::RetryPolicy;
+use crate::policy::settlement;
+use crate::settler::Settler;
+
+/// What every run needs.
+#[derive(Debug)]
+pub struct Runner<H> {
+    /// What is done with a job.
+    pub handler: H,
+    /// Where attempts end.
+    pub settler: Settler,
+    /// When a job that panicked is tried again.
+    pub retry: RetryPolicy,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl<H: Handle> Runner<H> {
+    /// Runs one attempt and hands its end to the settler.
+    pub async fn run(&self, attempt: Attempt, mut lease: Lease) {
+        let started = Instant::now();
+        let (id, fence, failures) = (attempt.job.id, attempt.fence.clone(), attempt.job.failures);
+        let leases = Arc::clone(&attempt.leases);
+        tracing::debug!(job.id = %id, attempt = attempt.job.attempt, stage = %attempt.job.stage, "a job starts");
+        let work = AssertUnwindSafe(self.handler.handle(attempt)).catch_unwind();
+        let end = tokio::select! {
+            biased;
+            stop = lease.stopped() => at_stop(stop),
+            result = work => match result {
+                Ok(Ok(end)) => end,
+                Ok(Err(error)) => Some(self.at_queue_error(id, &error, failures)),
+                Err(panic) => {
+                    let reason = format!("the worker panicked: {}", words_of(&*panic));
+                    tracing::error!(job.id = %id, reason, "a job panicked");
+                    Some(self.failed(reason, failures))
+                }
+            },
+        };
+        self.metrics.attempt_ended(end.as_ref(), started.elapsed());
+        match end {
+            Some(end) => self.settler.settle(id, fence, end).await,
+            None => leases.forget(id, &fence),
+        }
+    }
+
+    /// Redis failed in the middle of the attempt. If it was away, that is no
+    /// fault of the job; if it refused or cannot be understood, trying for ever
+    /// would not help.
+    fn at_queue_error(&self, id: JobId, error: &QueueError, failures: u32) -> Settlement {
+        tracing::warn!(job.id = %id, %error, "an attempt could not go on");
+        match error {
+            QueueError::Unavailable { .. } => Settlement::Release {
+                reason: error.to_string(),
+            },
+            QueueError::Refused { .. } | QueueError::Corrupt { .. } => {
+                self.failed(error.to_string(), failures)
+            }
+        }
+    }
+
+    fn failed(&self, reason: String, failures: u32) -> Settlement {
+        settlement::after_failure(
+            reason,
+            None,
+            failures,
+            &self.retry,
+            rand::random_range(0.0..1.0),
+        )
+    }
+}
+
+fn at_stop(stop: Stop) -> Option<Settlement> {
+    let reason = match stop {
+        Stop::Lost => return None,
+        Stop::RedisAway => "the worker lost Redis for too long",
+        Stop::Shutdown => "its worker shut down",
+        Stop::CancelAsked => "a client asked to cancel it",
+    };
+    Some(Settlement::Release {
+        reason: reason.to_owned(),
+    })
+}
+
+/// The message of a panic, if it has one.
+fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}

@@ -1,0 +1,125 @@
+//! Where reports go.
+
+use std::fmt;
+use std::time::Duration;
+
+use hookme_shared::secret::Secret;
+use hookme_shared::settings::Mistakes;
+use url::Url;
+
+use super::TIMEOUTS;
+
+/// The largest value that Redis stores in one key, in bytes.
+const REDIS_VALUE_MAX: u64 = 512 * 1024 * 1024;
+
+/// The variables about the webhook, as they were given.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WebhookArguments {
+    /// Where reports are sent (required)
+    #[arg(long, env, value_name = "URL", hide_env_values = true)]
+    pub webhook_url: Option<Secret>,
+
+    /// The longest that one delivery may take, in ms
+    #[arg(long, env, value_name = "MS", default_value = "15000")]
+    pub webhook_timeout: String,
+
+    /// The largest report, in bytes
+    #[arg(long, env, value_name = "BYTES", default_value = "16777216")]
+    pub report_max_bytes: String,
+}
+
+/// Checked settings about the webhook. `Debug` shows only the URL's origin.
+#[derive(Clone)]
+pub struct WebhookSettings {
+    /// Where reports are sent. Its query may hold a secret.
+    pub url: Url,
+    /// The longest that one delivery may take, with the answer's body.
+    pub timeout: Duration,
+    /// The largest report, in bytes of its body.
+    pub report_max_bytes: usize,
+}
+
+impl WebhookArguments {
+    /// Judges what was given. The result counts only if `mistakes` stays empty.
+    #[must_use]
+    pub fn check(&self, mistakes: &mut Mistakes) -> Option<WebhookSettings> {
+        let given = self.webhook_url.as_ref().map_or("", Secret::expose);
+        let url = mistakes.parse_http_url("WEBHOOK_URL", given);
+        let timeout = mistakes.parse_ms("WEBHOOK_TIMEOUT", &self.webhook_timeout, TIMEOUTS);
+        let bytes = mistakes.parse_count(
+            "REPORT_MAX_BYTES",
+            &self.report_max_bytes,
+            1..=REDIS_VALUE_MAX,
+        );
+        let report_max_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        Some(WebhookSettings {
+            url: url?,
+            timeout,
+            report_max_bytes,
+        })
+    }
+}
+
+impl fmt::Debug for WebhookSettings {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = formatter.debug_struct("WebhookSettings");
+        shown.field("url", &self.url.origin().ascii_serialization());
+        shown.field("timeout", &self.timeout);
+        shown
+            .field("report_max_bytes", &self.report_max_bytes)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(url: Option<&str>, timeout: &str, bytes: &str) -> WebhookArguments {
+        WebhookArguments {
+            webhook_url: url.map(|url| Secret::from(url.to_owned())),
+            webhook_timeout: timeout.to_owned(),
+            report_max_bytes: bytes.to_owned(),
+        }
+    }
+
+    fn checked(args: &WebhookArguments) -> Result<WebhookSettings, Mistakes> {
+        let mut mistakes = Mistakes::default();
+        let settings = args.check(&mut mistakes);
+        mistakes.judge(settings).map(Option::unwrap)
+    }
+
+    #[test]
+    fn a_private_address_and_a_query_are_the_operators_choice() {
+        let settings = checked(&args(
+            Some("http://10.0.0.1:8080/hook?key=1"),
+            "250",
+            "1024",
+        ))
+        .unwrap();
+        assert_eq!(settings.url.as_str(), "http://10.0.0.1:8080/hook?key=1");
+        assert_eq!(settings.timeout, Duration::from_millis(250));
+        assert_eq!(settings.report_max_bytes, 1024);
+    }
+
+    #[test]
+    fn a_secret_in_the_urls_query_is_not_shown() {
+        let args = args(Some("http://10.0.0.1/hook?key=canary"), "250", "1024");
+        let shown = format!("{args:?} {:?}", checked(&args).unwrap());
+        assert!(
+            shown.contains("http://10.0.0.1") && !shown.contains("canary"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn all_mistakes_are_told_together() {
+        let mistakes = checked(&args(None, "soon", "0")).unwrap_err().to_string();
+        for variable in ["WEBHOOK_URL", "WEBHOOK_TIMEOUT", "REPORT_MAX_BYTES"] {
+            assert!(
+                mistakes.contains(&format!("\n  {variable} must be")),
+                "{mistakes}"
+            );
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Settles jobs: the last step of the line.
+//!
+//! Ends of attempts are gathered while a call to Redis is under way, and sent
+//! together with the next one. While Redis does not answer they are kept, and
+//! sent again with the same fence, which does no harm. The heartbeat goes on
+//! renewing their leases meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use hookme_shared::job::{Fence, JobId};
+use hookme_shared::queue::{BATCH_MAX, Queue, QueueError, Settled, Settlement};
+use tokio::sync::mpsc;
+
+use crate::leases::Leases;
+use crate::metrics::Metrics;
+
+/// Ends of attempts that may wait to be sent; a runner waits when there are more.
+const WAITING_MAX: usize = 2 * BATCH_MAX;
+/// The first and the longest wait before a call that got no answer is sent again.
+const AGAIN_MIN: Duration = Duration::from_millis(50);
+const AGAIN_MAX: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+struct End {
+    id: JobId,
+    fence: Fence,
+    settlement: Settlement,
+}
+
+/// Takes the ends of attempts. Clones feed the same task.
+#[derive(Debug, Clone)]
+pub struct Settler(mpsc::Sender<End>);
+
+/// The task behind a [`Settler`]; it ends when every clone is gone and all is sent.
+#[derive(Debug)]
+pub struct SettlerTask {
+    ends: mpsc::Receiver<End>,
+    queue: Queue,
+    leases: Arc<Leases>,
+    metrics: Arc<Metrics>,
+}
+
+impl Settler {
+    /// A settler and the task that must run for it.
+    #[must_use]
+    pub fn new(queue: Queue, leases: Arc<Leases>, metrics: Arc<Metrics>) -> (Self, SettlerTask) {
+        let (sender, ends) = mpsc::channel(WAITING_MAX);
+        (
+            Self(sender),
+            SettlerTask {
+                ends,
+                queue,
+                leases,
+                metrics,
+            },
+        )
+    }
+
+    /// Hands over the end of an attempt; waits while too many others do.
+    pub async fn settle(&self, id: JobId, fence: Fence, settlement: Settlement) {
+        if self
+            .0
+            .send(End {
+                id,
+                fence,
+                settlement,
+            })
+            .await
+            .is_err()
+        {
+            tracing::error!(job.id = %id, "the settler is gone; the job comes back when its lease runs out");
+        }
+    }
+}
+
+impl SettlerTask {
+    /// Settles until nobody can hand over more.
+    pub async fn run(mut self) {
+        let mut gathered = Vec::with_capacity(BATCH_MAX);
+        while self.ends.recv_many(&mut gathered, BATCH_MAX).await > 0 {
+            let (finished, others): (Vec<End>, Vec<End>) = gathered
+                .drain(..)
+                .partition(|end| end.settlement == Settlement::Finish);
+            // Others are few: each is a failure or a stop.
+            tokio::join!(
+                self.finish(finished),
+                join_all(others.into_iter().map(|end| self.settle(end)))
+            );
+        }
+    }
+
+    async fn finish(&self, ends: Vec<End>) {
+        if ends.is_empty() {
+            return;
+        }
+        let claims: Vec<(JobId, Fence)> = ends.into_iter().map(|end| (end.id, end.fence)).collect();
+        match until_answered("finish", || self.queue.finish(&claims)).await {
+            Ok(answers) => {
+                for ((id, fence), answer) in claims.iter().zip(answers) {
+                    self.settled(*id, fence, &Settlement::Finish, answer);
+                }
+            }
+            Err(error) => claims
+                .iter()
+                .for_each(|(id, fence)| self.given_up(*id, fence, &error)),
+        }
+    }
+
+    async fn settle(&self, end: End) {
+        let End {
+            id,
+            fence,
+            settlement,
+        } = end;
+        match until_answered("settle", || self.queue.settle(id, &fence, &settlement)).await {
+            Ok(answer) => self.settled(id, &fence, &settlement, answer),
+            Err(error) => self.given_up(id, &fence, &error),
+        }
+    }
+
+    fn settled(&self, id: JobId, fence: &Fence, settlement: &Settlement, answer: Settled) {
+        self.leases.forget(id, fence);
+        self.metrics.settled(answer);
+        match (settlement, answer) {
+            (_, Settled::Stale | Settled::Gone) => {
+                tracing::warn!(job.id = %id, fence = fence.as_str(), "another claim holds the job by now; this attempt changed nothing");
+            }
+            (_, Settled::Cancelled) => {
+                tracing::info!(job.id = %id, "a job is cancelled, as a client asked");
+            }
+            (Settlement::Finish, _) => tracing::debug!(job.id = %id, "a job succeeded"),
+            (Settlement::Retry { delay, reason }, _) => {
+                tracing::info!(job.id = %id, delay_ms = delay.as_millis(), reason, "a job failed and is tried again");
+            }
+            (Settlement::Defer { delay, reason }, _) => {
+                tracing::info!(job.id = %id, delay_ms = delay.as_millis(), reason, "a job waits");
+            }
+            (Settlement::Release { reason }, _) => {
+                tracing::info!(job.id = %id, reason, "a job is given back");
+            }
+            (Settlement::Bury { reason }, _) => {
+                tracing::warn!(job.id = %id, reason, "a job is dead");
+            }
+        }
+    }
+
+    fn given_up(&self, id: JobId, fence: &Fence, error: &QueueError) {
+        tracing::error!(job.id = %id, %error, "a job could not be settled; it comes back when its lease runs out");
+        self.leases.forget(id, fence);
+    }
+}
+
+/// Calls again, with the same arguments, until Redis answers. What Redis
+/// refuses is called again too: it may be loading or out of memory. Only an
+/// answer that cannot be understood ends it.
+async fn until_answered<T, F: Future<Output = Result<T, QueueError>>>(
+    operation: &str,
+    mut call: impl FnMut() -> F,
+) -> Result<T, QueueError> {
+    let mut wait = AGAIN_MIN;
+    loop {
+        match call().await {
+            Err(error @ (QueueError::Unavailable { .. } | QueueError::Refused { .. })) => {
+                tracing::debug!(operation, %error, "no answer; the call is sent again");
+            }
+            answered => return answered,
+        }
+        tokio::time::sleep(wait.mul_f64(rand::random_range(0.75..1.0))).await;
+        wait = (wait * 2).min(AGAIN_MAX);
+    }
+}
