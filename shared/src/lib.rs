@@ -8,6 +8,7 @@ pub mod secret;
 pub mod serve;
 pub mod settings;
 pub mod shutdown;
+pub mod span;
 pub mod start;
 pub mod telemetry;
 pub mod transition;

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use hookme_shared::queue::{Address, BATCH_MAX, Queue, QueueError, Renewed, Terms};
+use hookme_shared::span::whole_ms;
 use tokio_util::sync::CancellationToken;
 
 use crate::leases::{Leases, Stop};
@@ -63,7 +64,7 @@ impl Heartbeat {
                 Ok(()) => {
                     if let Some(since) = away_since.take() {
                         tracing::info!(
-                            away_ms = since.elapsed().as_millis(),
+                            away_ms = whole_ms(since.elapsed()),
                             "leases are renewed again"
                         );
                     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookme_shared::queue::{Address, Queue};
+use hookme_shared::span::whole_ms;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -155,7 +156,7 @@ async fn end_jobs(jobs: &TaskTracker, leases: &Leases, grace: Duration) {
     jobs.close();
     tracing::info!(
         jobs = jobs.len(),
-        grace_ms = grace.as_millis(),
+        grace_ms = whole_ms(grace),
         "no more jobs are taken; running ones may finish"
     );
     if tokio::time::timeout(grace, jobs.wait()).await.is_err() {

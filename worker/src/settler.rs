@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hookme_shared::job::{Fence, JobId};
 use hookme_shared::queue::{BATCH_MAX, Queue, QueueError, Settled, Settlement};
+use hookme_shared::span::whole_ms;
 use tokio::sync::mpsc;
 
 use crate::leases::Leases;
@@ -132,10 +133,10 @@ impl SettlerTask {
             }
             (Settlement::Finish, _) => tracing::debug!(job.id = %id, "a job succeeded"),
             (Settlement::Retry { delay, reason }, _) => {
-                tracing::info!(job.id = %id, delay_ms = delay.as_millis(), reason, "a job failed and is tried again");
+                tracing::info!(job.id = %id, delay_ms = whole_ms(*delay), reason, "a job failed and is tried again");
             }
             (Settlement::Defer { delay, reason }, _) => {
-                tracing::info!(job.id = %id, delay_ms = delay.as_millis(), reason, "a job waits");
+                tracing::info!(job.id = %id, delay_ms = whole_ms(*delay), reason, "a job waits");
             }
             (Settlement::Release { reason }, _) => {
                 tracing::info!(job.id = %id, reason, "a job is given back");

@@ -102,7 +102,10 @@ local function reschedule(ns, jobs)
         table.insert(lanes[lane], job.id)
         redis.call('HSET', key.job(ns, job.id), 'state', 'scheduled', 'due_ms', job.due_ms, unpack(job.settling))
     end
-    for lane, members in pairs(lanes) do call_many('ZADD', lane, members, 2) end
+    for lane, members in pairs(lanes) do
+        call_many('ZADD', lane, members, 2)
+        wake_if_first(ns, lane, members)
+    end
 end
 
 local SETTLE_FIELDS = {

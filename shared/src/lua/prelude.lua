@@ -115,6 +115,15 @@ local function wake(ns)
     if redis.call('LLEN', key.wake(ns)) == 0 then redis.call('RPUSH', key.wake(ns), 'due') end
 end
 
+-- Wakes a worker if one of these new members (score, id, ...) is the first of
+-- its lane: whoever sleeps until the next due job does not know of it.
+local function wake_if_first(ns, lane, members)
+    local first = redis.call('ZRANGE', lane, 0, 0)[1]
+    for i = 2, #members, 2 do
+        if members[i] == first then return wake(ns) end
+    end
+end
+
 -- Wakes a worker if a job is due.
 local function wake_if_due(ns, at_ms)
     for _, lane in ipairs(LANES) do

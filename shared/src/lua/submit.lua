@@ -56,6 +56,6 @@ register('submit', {}, function(keys, args)
     redis.call('ZADD', lane, job.due_ms, id)
     remember_key(job)
     count(ns, 'accepted', 1)
-    if redis.call('ZRANK', lane, id) == 0 then wake(ns) end
+    wake_if_first(ns, lane, { job.due_ms, id })
     return answer('accepted', job)
 end)

@@ -28,6 +28,7 @@ pub use types::*;
 
 use crate::job::{Fence, JobId, Stage, State};
 use crate::secret::Secret;
+use crate::span::whole_ms;
 
 /// How many jobs one call can claim, renew or settle at most.
 pub const BATCH_MAX: usize = 128;
@@ -190,11 +191,11 @@ impl Queue {
             .arg(task.username.as_str())
             .arg(task.repository.as_str())
             .arg(Stage::Fetch.as_str())
-            .arg(ms(task.delay))
+            .arg(whole_ms(task.delay))
             .arg(self.live_limit())
             .arg(key_hash)
             .arg(body_hash)
-            .arg(ms(IDEMPOTENCY_TTL));
+            .arg(whole_ms(IDEMPOTENCY_TTL));
         self.call(call, reply::submitted).await
     }
 
@@ -262,14 +263,14 @@ impl Queue {
             .arg(worker)
             .arg(&request.request)
             .arg(request.wanted.clamp(1, BATCH_MAX))
-            .arg(ms(*lease))
+            .arg(whole_ms(*lease))
             .arg(u8::from(request.holds_nothing))
             .arg(request.turn)
-            .arg(ms(*job_max_age))
-            .arg(ms(*report_max_age))
+            .arg(whole_ms(*job_max_age))
+            .arg(whole_ms(*report_max_age))
             .arg(limits.running_jobs.unwrap_or(0))
             .arg(limits.starts.unwrap_or(0))
-            .arg(ms(limits.interval));
+            .arg(whole_ms(limits.interval));
         for (stage, weight) in LANES {
             call = call.arg(stage.as_str()).arg(weight);
         }
@@ -340,8 +341,8 @@ impl Queue {
         let mut call = self
             .function("renew")
             .arg(worker)
-            .arg(ms(self.0.terms.lease))
-            .arg(ms(self.0.terms.lease))
+            .arg(whole_ms(self.0.terms.lease))
+            .arg(whole_ms(self.0.terms.lease))
             .arg(2 * about.len());
         for (field, value) in about {
             call = call.arg(field).arg(value);
@@ -382,10 +383,10 @@ impl Queue {
     ) -> Result<Settled, QueueError> {
         let back = |function, delay: Duration, reason: &str| {
             self.function(function)
-                .arg(ms(self.0.terms.job_max_age))
+                .arg(whole_ms(self.0.terms.job_max_age))
                 .arg(id.to_string())
                 .arg(fence.as_str())
-                .arg(ms(delay))
+                .arg(whole_ms(delay))
                 .arg(reason)
         };
         let call = match settlement {
@@ -416,7 +417,7 @@ impl Queue {
         let call = self
             .function("reap")
             .arg(BATCH_MAX)
-            .arg(ms(self.0.terms.lease))
+            .arg(whole_ms(self.0.terms.lease))
             .arg(jitter);
         self.call(call, reply::reaped).await
     }
@@ -545,8 +546,4 @@ fn classify(operation: &'static str, error: RedisError) -> QueueError {
             source: Some(error),
         },
     }
-}
-
-fn ms(span: Duration) -> u64 {
-    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,6 +1,8 @@
 //! Random sequences of transitions, against a real Redis and against the pure
 //! table; after each step the whole state must be the same.
 
+#![cfg(test)]
+
 mod model;
 
 use std::collections::BTreeMap;
