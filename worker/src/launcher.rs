@@ -25,8 +25,8 @@ use crate::reaper;
 use crate::runner::Runner;
 use crate::settler::Settler;
 
-/// How long the last settlements may take after the grace, for a Redis that
-/// does not answer. What is not settled then comes back when its lease runs out.
+/// How long, after the grace, jobs may take to stop, and then their settlements
+/// to go through. What is not settled then comes back when its lease runs out.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(3);
 
 /// What a worker is made of, beside what it does with a job.
@@ -165,7 +165,16 @@ async fn end_jobs(jobs: &TaskTracker, leases: &Leases, grace: Duration) {
             "the grace is over; the jobs that are left are given back"
         );
         leases.stop_all(Stop::Shutdown);
-        jobs.wait().await;
+        // Handing over to the settler can stall while Redis does not answer.
+        if tokio::time::timeout(LAST_SETTLEMENTS, jobs.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                jobs = jobs.len(),
+                "some jobs did not stop; they come back when their leases run out"
+            );
+        }
     }
 }
 

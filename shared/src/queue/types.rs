@@ -103,7 +103,7 @@ pub struct Explanation {
     pub why: String,
     /// When that ends, if anybody knows: ms since the Unix epoch.
     pub until_ms: Option<u64>,
-    /// How many due jobs are before it in its lane.
+    /// How many jobs are before it in its lane.
     pub ahead: u64,
     /// Redis's clock when this was read.
     pub now_ms: u64,

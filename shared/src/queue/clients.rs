@@ -1,0 +1,85 @@
+//! The calls that serve clients: admission, and what can be asked of a job.
+
+use super::{
+    Cancelled, Counts, Cursor, Explanation, IDEMPOTENCY_TTL, PAGE_MAX, Page, Queue, QueueError,
+    Revived, Submission, Submitted, reply,
+};
+use crate::job::{JobId, Stage, State};
+use crate::span::whole_ms;
+
+impl Queue {
+    /// Admits a task, or says why not.
+    pub async fn submit(&self, task: &Submission) -> Result<Submitted, QueueError> {
+        let (key_hash, body_hash) = task.idempotency.as_ref().map_or(("", ""), |known| {
+            (known.key_hash.as_str(), known.body_hash.as_str())
+        });
+        let call = self
+            .function("submit")
+            .arg(task.id.to_string())
+            .arg(task.kind.as_str())
+            .arg(task.username.as_str())
+            .arg(task.repository.as_str())
+            .arg(Stage::Fetch.as_str())
+            .arg(whole_ms(task.delay))
+            .arg(self.live_limit())
+            .arg(key_hash)
+            .arg(body_hash)
+            .arg(whole_ms(IDEMPOTENCY_TTL));
+        self.call(call, reply::submitted).await
+    }
+
+    /// Cancels a job: at once if it is scheduled, else by asking its worker.
+    pub async fn cancel(&self, id: JobId) -> Result<Cancelled, QueueError> {
+        self.call(
+            self.function("cancel").arg(id.to_string()),
+            reply::cancelled,
+        )
+        .await
+    }
+
+    /// Puts a dead job back into its lane, due now.
+    pub async fn revive(&self, id: JobId) -> Result<Revived, QueueError> {
+        let call = self
+            .function("revive")
+            .arg(id.to_string())
+            .arg(Stage::Fetch.as_str())
+            .arg(self.live_limit());
+        self.call(call, reply::revived).await
+    }
+
+    /// Says where a job is and why; `None` if there is no such job.
+    pub async fn explain(&self, id: JobId) -> Result<Option<Explanation>, QueueError> {
+        let call = self.function("explain").arg(id.to_string());
+        self.call(call, |value| reply::explanation(id, value)).await
+    }
+
+    /// Lists jobs of one state, at most `limit` (1 to [`PAGE_MAX`]).
+    pub async fn list(
+        &self,
+        state: State,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Page, QueueError> {
+        let (score, id) = after.map_or_else(Default::default, |cursor| {
+            (cursor.score.to_string(), cursor.id.to_string())
+        });
+        let limit = limit.clamp(1, PAGE_MAX);
+        let call = self
+            .function("list")
+            .arg(state.as_str())
+            .arg(limit)
+            .arg(score)
+            .arg(id);
+        self.call(call, |value| reply::page(value, limit)).await
+    }
+
+    /// Counts what there is.
+    pub async fn counts(&self) -> Result<Counts, QueueError> {
+        self.call(self.function("counts"), reply::counts).await
+    }
+
+    /// The default for [`submit`](Self::submit) and [`revive`](Self::revive).
+    fn live_limit(&self) -> u64 {
+        self.0.terms.limits.live_jobs.unwrap_or(0)
+    }
+}

@@ -1,0 +1,65 @@
+//! Hints that something became due sooner than a sleeping worker knows.
+
+use std::time::Duration;
+
+use redis::{RedisError, Value};
+
+use super::{Queue, QueueError, classify, keys};
+
+const WAIT_FOR_HINT: &str = "wait for a hint";
+
+impl Queue {
+    /// A dedicated connection that waits for hints.
+    pub async fn hints(&self) -> Result<Hints, QueueError> {
+        let connection = self.0.connections.pool().get().await.map_err(|error| {
+            let source = match error {
+                deadpool_redis::PoolError::Backend(source) => Some(source),
+                _ => None,
+            };
+            QueueError::Unavailable {
+                operation: WAIT_FOR_HINT,
+                source,
+            }
+        })?;
+        // Out of the pool for good: it must not come back while it still waits.
+        let connection = deadpool_redis::Connection::take(connection);
+        Ok(Hints {
+            connection,
+            wake: keys::wake(&self.0.tag),
+        })
+    }
+
+    /// Passes on a hint that came too late to be of use here.
+    pub async fn pass_hint_on(&self) -> Result<(), QueueError> {
+        let command = redis::cmd("LPUSH")
+            .arg(keys::wake(&self.0.tag))
+            .arg("passed on")
+            .to_owned();
+        self.send::<Value>("pass a hint on", &command)
+            .await
+            .map(|_| ())
+    }
+}
+
+/// Waits for hints that something became due sooner.
+pub struct Hints {
+    connection: redis::aio::MultiplexedConnection,
+    wake: String,
+}
+
+impl Hints {
+    /// Waits for a hint, at most `longest`; says whether one came.
+    pub async fn wait(&mut self, longest: Duration) -> Result<bool, QueueError> {
+        // The connection's own time-out is for calls that are answered at once.
+        self.connection
+            .set_response_timeout(longest + Duration::from_secs(2));
+        let popped: Result<Value, RedisError> = redis::cmd("BLPOP")
+            .arg(&self.wake)
+            .arg(longest.as_secs_f64())
+            .query_async(&mut self.connection)
+            .await;
+        popped
+            .map(|value| value != Value::Nil)
+            .map_err(|error| classify(WAIT_FOR_HINT, error))
+    }
+}

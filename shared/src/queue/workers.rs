@@ -1,0 +1,187 @@
+//! The calls that serve workers: claim, progress, heartbeat and settlement.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use super::{
+    Advanced, BATCH_MAX, Batch, ClaimRequest, LANES, Loaded, Queue, QueueError, Renewed, Settled,
+    Settlement, Terms, keys, reply,
+};
+use crate::job::{Fence, JobId, Stage};
+use crate::span::whole_ms;
+
+impl Queue {
+    /// Claims jobs that are due, for `worker`.
+    pub async fn claim(&self, worker: &str, request: &ClaimRequest) -> Result<Batch, QueueError> {
+        let Terms {
+            limits,
+            lease,
+            job_max_age,
+            report_max_age,
+            ..
+        } = &self.0.terms;
+        let mut call = self
+            .function("claim")
+            .arg(worker)
+            .arg(&request.request)
+            .arg(request.wanted.clamp(1, BATCH_MAX))
+            .arg(whole_ms(*lease))
+            .arg(u8::from(request.holds_nothing))
+            .arg(request.turn)
+            .arg(whole_ms(*job_max_age))
+            .arg(whole_ms(*report_max_age))
+            .arg(limits.running_jobs.unwrap_or(0))
+            .arg(limits.starts.unwrap_or(0))
+            .arg(whole_ms(limits.interval));
+        for (stage, weight) in LANES {
+            call = call.arg(stage.as_str()).arg(weight);
+        }
+        self.call(call, reply::batch).await
+    }
+
+    /// Reads the kept report of a claimed job, to be sent at once.
+    pub async fn load_report(&self, id: JobId, fence: &Fence) -> Result<Loaded, QueueError> {
+        let call = self
+            .function("load")
+            .arg(id.to_string())
+            .arg(fence.as_str());
+        self.call(call, reply::loaded).await
+    }
+
+    /// Keeps a report's stored form, and notes that delivery comes next. Where
+    /// there is no room for it the job stays at the fetch, but the body is
+    /// numbered all the same.
+    pub async fn keep_report(
+        &self,
+        id: JobId,
+        fence: &Fence,
+        stored: &[u8],
+    ) -> Result<Advanced, QueueError> {
+        let call = self
+            .function("keep")
+            .arg(id.to_string())
+            .arg(fence.as_str())
+            .arg(Stage::Deliver.as_str())
+            .arg(stored)
+            .arg(self.0.terms.reports_max_bytes);
+        match self.call(call, reply::advanced).await {
+            Ok(Some(advanced)) => return Ok(advanced),
+            Ok(None) => {}
+            Err(QueueError::Refused { source, .. }) if source.code() == Some("OOM") => {}
+            Err(other) => return Err(other),
+        }
+        self.go_without_report(id, fence).await
+    }
+
+    /// Numbers a new body for a job whose report is not kept.
+    pub async fn go_without_report(
+        &self,
+        id: JobId,
+        fence: &Fence,
+    ) -> Result<Advanced, QueueError> {
+        let call = self
+            .function("advance")
+            .arg(id.to_string())
+            .arg(fence.as_str())
+            .arg(Stage::Fetch.as_str())
+            .arg(1);
+        match self.call(call, reply::advanced).await? {
+            Some(Advanced::Stored { body }) => Ok(Advanced::WithoutReport { body }),
+            _ => Ok(Advanced::Lost),
+        }
+    }
+
+    /// Says that `worker` lives, with what it says of itself, and renews its
+    /// leases: one answer for each, in order. `claims` holds at most
+    /// [`BATCH_MAX`].
+    pub async fn renew(
+        &self,
+        worker: &str,
+        about: &[(&str, String)],
+        claims: &[(JobId, Fence)],
+    ) -> Result<Vec<Renewed>, QueueError> {
+        let mut call = self
+            .function("renew")
+            .arg(worker)
+            .arg(whole_ms(self.0.terms.lease))
+            .arg(whole_ms(self.0.terms.lease))
+            .arg(2 * about.len());
+        for (field, value) in about {
+            call = call.arg(field).arg(value);
+        }
+        for (id, fence) in claims {
+            call = call.arg(id.to_string()).arg(fence.as_str());
+        }
+        self.call(call, reply::renewed).await
+    }
+
+    /// Takes a worker that stops off the list.
+    pub async fn depart(&self, worker: &str) -> Result<(), QueueError> {
+        let tag = &self.0.tag;
+        let leave = redis::cmd("ZREM")
+            .arg(keys::workers(tag))
+            .arg(worker)
+            .to_owned();
+        self.send::<Value>("depart", &leave).await?;
+        let forget = redis::cmd("DEL").arg(keys::worker(tag, worker)).to_owned();
+        self.send::<Value>("depart", &forget).await.map(|_| ())
+    }
+
+    /// Finishes jobs: one answer for each, in order.
+    pub async fn finish(&self, claims: &[(JobId, Fence)]) -> Result<Vec<Settled>, QueueError> {
+        let mut call = self.function("finish");
+        for (id, fence) in claims {
+            call = call.arg(id.to_string()).arg(fence.as_str());
+        }
+        self.call(call, reply::settled).await
+    }
+
+    /// Settles one job.
+    pub async fn settle(
+        &self,
+        id: JobId,
+        fence: &Fence,
+        settlement: &Settlement,
+    ) -> Result<Settled, QueueError> {
+        let back = |function, delay: Duration, reason: &str| {
+            self.function(function)
+                .arg(whole_ms(self.0.terms.job_max_age))
+                .arg(id.to_string())
+                .arg(fence.as_str())
+                .arg(whole_ms(delay))
+                .arg(reason)
+        };
+        let call = match settlement {
+            Settlement::Finish => self
+                .function("finish")
+                .arg(id.to_string())
+                .arg(fence.as_str()),
+            Settlement::Retry { delay, reason } => back("retry", *delay, reason),
+            Settlement::Defer { delay, reason } => back("defer", *delay, reason),
+            Settlement::Release { reason } => back("release", Duration::ZERO, reason),
+            Settlement::Bury { reason } => self
+                .function("bury")
+                .arg(id.to_string())
+                .arg(fence.as_str())
+                .arg(reason),
+        };
+        let codes = self.call(call, reply::settled).await?;
+        codes.first().copied().ok_or(QueueError::Corrupt {
+            operation: "settle",
+            detail: "no answer".to_owned(),
+        })
+    }
+
+    /// Takes back jobs whose lease ran out, at most [`BATCH_MAX`]. Returns how
+    /// many, and how many leases got a fresh term instead because Redis was
+    /// away. `jitter` is a sample in `[0, 1)`.
+    pub async fn reap(&self, jitter: f64) -> Result<(u64, u64), QueueError> {
+        let call = self
+            .function("reap")
+            .arg(BATCH_MAX)
+            .arg(whole_ms(self.0.terms.lease))
+            .arg(jitter);
+        self.call(call, reply::reaped).await
+    }
+}
