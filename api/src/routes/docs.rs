@@ -12,10 +12,17 @@ use crate::problem_kinds::find;
 
 /// The description without its routes; those add themselves.
 #[derive(OpenApi)]
-#[openapi(info(
-    title = "Hookme",
-    description = "Takes tasks, keeps them in Redis, and sends a repository's open issues and contributors to a webhook. Every error is a problem of RFC 9457.",
-))]
+#[openapi(
+    info(
+        title = "Hookme",
+        description = "Takes tasks, keeps them in Redis, and sends a repository's open issues and contributors to a webhook. Every error is a problem of RFC 9457.",
+    ),
+    tags(
+        (name = "Tasks", description = "Take, show, list, cancel and retry"),
+        (name = "Operations", description = "For whoever runs it"),
+        (name = "Problems", description = "What the errors mean"),
+    ),
+)]
 struct About;
 
 /// See [`About`].
@@ -36,6 +43,7 @@ pub(super) fn router<S: Clone + Send + Sync + 'static>(description: openapi::Ope
 #[utoipa::path(
     get,
     path = "/problems/{name}",
+    tag = "Problems",
     params(("name" = String, Path, description = "The last segment of the type", example = "live-limit")),
     responses(
         (status = 200, description = "The kind, its status and what to do", body = String, content_type = "text/plain"),

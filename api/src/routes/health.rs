@@ -16,6 +16,7 @@ use crate::problem::{Problem, ProblemAnswer};
 #[utoipa::path(
     get,
     path = "/livez",
+    tag = "Operations",
     responses((status = 200, description = "The process runs", body = Alive)),
 )]
 pub(super) async fn livez() -> Json<Alive> {
@@ -29,6 +30,7 @@ pub(super) async fn livez() -> Json<Alive> {
 #[utoipa::path(
     get,
     path = "/readyz",
+    tag = "Operations",
     responses(
         (status = 200, description = "Tasks can be taken; what should be mended is told", body = Ready),
         (status = 503, description = "Redis is away or cannot be trusted with tasks", body = ProblemAnswer, content_type = "application/problem+json",

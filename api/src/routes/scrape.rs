@@ -19,6 +19,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 #[utoipa::path(
     get,
     path = "/metrics",
+    tag = "Operations",
     responses((status = 200, description = "OpenMetrics 1.0", body = String, content_type = "application/openmetrics-text")),
 )]
 pub(super) async fn metrics(State(api): State<Arc<Api>>) -> Result<impl IntoResponse, Problem> {

@@ -30,6 +30,7 @@ fn read_id(path: IdPath) -> Result<JobId, Problem> {
 #[utoipa::path(
     get,
     path = "/tasks/{id}",
+    tag = "Tasks",
     params(("id" = String, Path, description = "The task's id")),
     responses(
         (status = 200, description = "The task", body = TaskExplained),
@@ -55,6 +56,7 @@ pub(super) async fn show(
 #[utoipa::path(
     delete,
     path = "/tasks/{id}",
+    tag = "Tasks",
     params(("id" = String, Path, description = "The task's id")),
     responses(
         (status = 200, description = "The task is cancelled", body = CancelAnswer),
@@ -93,6 +95,7 @@ pub(super) async fn cancel(State(api): State<Arc<Api>>, path: IdPath) -> Result<
 #[utoipa::path(
     post,
     path = "/tasks/{id}/retry",
+    tag = "Tasks",
     params(("id" = String, Path, description = "The task's id")),
     responses(
         (status = 202, description = "The task is scheduled again", body = crate::answers::Taken,

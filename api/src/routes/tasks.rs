@@ -46,6 +46,7 @@ struct TaskRequest {
 #[utoipa::path(
     post,
     path = "/tasks",
+    tag = "Tasks",
     request_body = TaskRequest,
     params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
         description = "A text of your own for this request, remembered for 24 hours. With the same key and body the first answer's id comes again, also after the task has ended.")),
@@ -108,6 +109,7 @@ pub(super) fn taken(receipt: Receipt) -> Response {
 #[utoipa::path(
     get,
     path = "/tasks",
+    tag = "Tasks",
     params(ListingQuery),
     responses(
         (status = 200, description = "A page of tasks", body = TaskPage),
