@@ -13,6 +13,14 @@ help: ## shows this list
 setup: ## installs redis-server if it is missing
 	@./scripts/setup
 
+demo: setup ## shows all of it at work on this machine; STAY=1 stays up
+	@echo "Building the programs; the first time this takes a few minutes."
+	$(CARGO) build --locked --bin api --bin worker --bin demo
+	@$(HOOKME_BIN_DIR)/demo
+
+up: ## runs Redis, the API and a worker with the settings of .env
+	@./scripts/up
+
 test: setup ## checks the style and runs every test
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings

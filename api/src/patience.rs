@@ -20,8 +20,9 @@ const _: () = assert!(BUDGET.as_millis() < 300);
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Waits for calls to the queue, and says in the log why they failed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Patience {
+    budget: Duration,
     muted: Mutex<Muted>,
 }
 
@@ -33,14 +34,22 @@ struct Muted {
 }
 
 impl Patience {
+    /// One that waits `budget` for each call.
+    pub(crate) fn new(budget: Duration) -> Self {
+        Self {
+            budget,
+            muted: Mutex::default(),
+        }
+    }
+
     /// Waits for `call`, a call of the queue's function `operation`, for at most
-    /// [`BUDGET`]. A call that is given up may still take effect.
+    /// its budget. A call that is given up may still take effect.
     pub(crate) async fn wait<T>(
         &self,
         operation: &'static str,
         call: impl Future<Output = Result<T, QueueError>>,
     ) -> Result<T, Problem> {
-        let error = match timeout(BUDGET, call).await {
+        let error = match timeout(self.budget, call).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
             Err(_) => QueueError::Unavailable {
@@ -102,7 +111,7 @@ mod tests {
     #[tokio::test]
     async fn a_queue_that_hangs_is_given_up_within_300_ms() {
         let started = Instant::now();
-        let answer: Result<(), _> = Patience::default()
+        let answer: Result<(), _> = Patience::new(BUDGET)
             .wait("submit", std::future::pending())
             .await;
         assert_eq!(answer, Err(Problem::Unavailable));
@@ -119,7 +128,7 @@ mod tests {
             operation: "explain",
             detail: "state".to_owned(),
         };
-        let answer: Result<(), _> = Patience::default()
+        let answer: Result<(), _> = Patience::new(BUDGET)
             .wait("explain", async { Err(error) })
             .await;
         assert_eq!(answer, Err(Problem::Unreadable));
@@ -153,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_failures_is_one_line_a_second_that_counts_the_others() {
-        let patience = Patience::default();
+        let patience = Patience::new(BUDGET);
         let start = Instant::now();
         assert_eq!(patience.may_log(start), Some(0));
         assert_eq!(patience.may_log(start), None);

@@ -8,6 +8,7 @@ use hookme_shared::settings::{LimitArguments, Mistakes, RedisArguments, RedisSet
 use hookme_shared::telemetry::{TelemetryArguments, TelemetrySettings};
 
 use crate::admission::DELAY_MAX;
+use crate::patience::BUDGET;
 
 /// The longest `SHUTDOWN_GRACE`. A request takes seconds at most; more would
 /// only delay whoever waits for the process to end.
@@ -66,6 +67,9 @@ pub struct ApiSettings {
     /// How long a task waits before its first attempt, unless its client says
     /// otherwise.
     pub schedule_interval: Duration,
+    /// How long a request waits for the queue. No variable sets it, because clients
+    /// are promised an answer in time; tests do, on machines that are too busy.
+    pub patience: Duration,
     /// How long open requests may take to finish at shutdown.
     pub shutdown_grace: Duration,
     /// Whether a Redis that can lose or evict jobs counts as ready.
@@ -102,6 +106,7 @@ impl Arguments {
                 &self.schedule_interval,
                 Duration::ZERO..=DELAY_MAX,
             ),
+            patience: BUDGET,
             shutdown_grace: mistakes.parse_ms(
                 "SHUTDOWN_GRACE",
                 &self.shutdown_grace,

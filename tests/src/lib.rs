@@ -9,6 +9,9 @@
 //! - [`receiver`]: the webhook's other end, which keeps what it was sent.
 //! - [`fault_proxy`]: loses exactly the request or the reply to Redis that a test
 //!   names.
+//! - [`site`]: all of it together, for tests of the whole.
+//! - [`house`]: the same inside the test's own process, where nothing is killed.
+//! - [`by_hand`]: a client and a worker that take one step at a time.
 //! - [`eventually()`]: waits for a state, and says what it last saw.
 //! - [`leash`]: why nothing that was started here outlives the test.
 //!
@@ -16,19 +19,24 @@
 //! is retried is for the tests to say. A failure of a stand-in comes back as an
 //! [`anyhow::Error`]; nothing here panics or prints.
 
+pub mod by_hand;
 pub mod eventually;
 pub mod fault_proxy;
 pub mod github;
+pub mod house;
 mod http_server;
 pub mod leash;
 mod lock;
 pub mod process;
 pub mod receiver;
 pub mod redis_server;
+pub mod site;
 
 pub use eventually::eventually;
 pub use fault_proxy::FaultProxy;
 pub use github::GithubStandIn;
+pub use house::House;
 pub use process::Program;
 pub use receiver::Receiver;
 pub use redis_server::RedisServer;
+pub use site::Site;

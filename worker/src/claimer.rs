@@ -57,6 +57,7 @@ impl<H: Handle> Claimer<H> {
             turn: 0,
             away: AWAY_MIN,
             when_empty: false,
+            unanswered: None,
         };
         loop {
             let taken = tokio::select! {
@@ -100,9 +101,9 @@ impl<H: Handle> Claimer<H> {
 
     /// Claims once and starts what came. Says how long to sleep, if at all.
     async fn claim(&self, permits: OwnedSemaphorePermit, round: &mut Round) -> Option<Duration> {
-        let sent = Instant::now();
+        let (request, sent) = round.request();
         let request = ClaimRequest {
-            request: format!("{:016x}", rand::random::<u64>()),
+            request,
             wanted: permits.num_permits(),
             holds_nothing: permits.num_permits() == self.concurrency as usize
                 && self.leases.count() == 0,
@@ -120,6 +121,7 @@ impl<H: Handle> Claimer<H> {
                 }
             }
             Err(error) => {
+                round.failed(&error, request.request, sent);
                 let wait = round.away.mul_f64(rand::random_range(0.75..1.0));
                 if round.away == AWAY_MIN {
                     tracing::warn!(%error, "redis gives no jobs; it is asked again until it does");
@@ -131,7 +133,8 @@ impl<H: Handle> Claimer<H> {
     }
 
     /// Repeats a claim whose reply was lost: the same request returns the same
-    /// batch, which would otherwise wait for its leases to run out.
+    /// batch, which would otherwise wait for its leases to run out. If that fails
+    /// too, the next round asks with the same request again.
     async fn claim_surely(&self, request: &ClaimRequest) -> Result<Batch, QueueError> {
         match self.queue.claim(&self.worker, request).await {
             Err(QueueError::Unavailable { .. }) => self.queue.claim(&self.worker, request).await,
@@ -195,10 +198,30 @@ struct Round {
     turn: u32,
     away: Duration,
     when_empty: bool,
+    /// A request that Redis may have granted without our knowing, and when it was
+    /// sent first. A later round has as many permits at least: nothing starts
+    /// while it is open.
+    unanswered: Option<(String, Instant)>,
 }
 
 impl Round {
+    /// The request to send, and since when its leases may run.
+    fn request(&self) -> (String, Instant) {
+        let fresh = || (format!("{:016x}", rand::random::<u64>()), Instant::now());
+        self.unanswered.clone().unwrap_or_else(fresh)
+    }
+
+    fn failed(&mut self, error: &QueueError, request: String, sent: Instant) {
+        match error {
+            QueueError::Unavailable { .. } => self.unanswered = Some((request, sent)),
+            // It did not take effect now; an earlier sending of it may have.
+            QueueError::Refused { .. } => {}
+            QueueError::Corrupt { .. } => self.unanswered = None,
+        }
+    }
+
     fn answered(&mut self, batch: &Batch) {
+        self.unanswered = None;
         self.turn = self
             .turn
             .wrapping_add(u32::try_from(batch.jobs.len()).unwrap_or(0));

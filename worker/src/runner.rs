@@ -53,9 +53,11 @@ impl<H: Handle> Runner<H> {
             },
         };
         self.metrics.attempt_ended(end.as_ref(), started.elapsed());
-        match end {
-            Some(end) => self.settler.settle(id, fence, end).await,
-            None => leases.forget(id, &fence),
+        if let Some(end) = end {
+            self.settler.settle(id, fence, end).await;
+        } else {
+            tracing::warn!(job.id = %id, fence = fence.as_str(), "another claim holds the job by now; this attempt ends");
+            leases.forget(id, &fence);
         }
     }
 

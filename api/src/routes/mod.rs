@@ -36,7 +36,7 @@ struct Api {
 pub(crate) fn router(queue: Queue, settings: ApiSettings) -> Router {
     let api = Arc::new(Api {
         queue,
-        patience: Patience::default(),
+        patience: Patience::new(settings.patience),
         metrics: HttpMetrics::default(),
         settings,
     });

@@ -34,6 +34,7 @@ fn api() -> Router {
     };
     let settings = ApiSettings {
         schedule_interval: Duration::ZERO,
+        patience: crate::patience::BUDGET,
         shutdown_grace: Duration::ZERO,
         allow_unsafe_redis: false,
     };

@@ -84,10 +84,13 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         local id, lane = next_candidate(lanes, turn)
         if not id then break end
         local job, flat = read_job(ns, id)
-        local suspect = job and tonumber(job.crashes or 0) >= ALONE_FROM
+        local readable = job and is_readable(job)
+        local suspect = readable and tonumber(job.crashes or 0) >= ALONE_FROM
+        -- The stage of a newer version may be no lane that is known here.
+        if job then job.lane = lane.set end
         if not job then
             plan.missing[#plan.missing + 1] = { lane.set, id }
-        elseif not is_readable(job) then
+        elseif not readable then
             job.stage, job.ending = lane.name, 'its record cannot be read'
             plan.ended[#plan.ended + 1] = job
         elseif is_too_old(job, tonumber(args[7]), at_ms) then
@@ -118,13 +121,13 @@ local function start(ns, job, args, report_age_ms, at_ms)
     local fence = attempt .. ':' .. args[2]
     local fields = { 'state', 'running', 'attempt', attempt, 'fence', fence, 'worker', args[1], 'started_ms', at_ms }
     if job.reason or job.resumes then redis.call('HDEL', at, 'reason', 'resumes') end
-    if job.report_bytes and job.report_ms + report_age_ms <= at_ms then
+    if job.report_bytes and (job.report_ms or 0) + report_age_ms <= at_ms then
         drop_reports(ns, { job })
         fields[#fields + 1], fields[#fields + 2] = 'stage', 'fetch'
     end
     redis.call('HSET', at, unpack(fields))
     for _, value in ipairs(fields) do job.flat[#job.flat + 1] = tostring(value) end
-    return { job.id, fence, at_ms - job.due_ms, job.flat }
+    return { job.id, fence, math.max(0, at_ms - job.due_ms), job.flat }
 end
 
 local function write(ns, args, plan, starts_limit, interval_ms, at_ms)
@@ -162,7 +165,7 @@ register('claim', { 'allow-oom' }, function(keys, args)
     local at_ms = now(ns)
     local settings = redis.call('HMGET', key.settings(ns), 'max_running_jobs', 'jobs_per_interval', 'jobs_interval', 'paused')
     local most, starts_limit = limit(settings[1], args[9]), limit(settings[2], args[10])
-    local interval_ms = positive(settings[3]) or positive(args[11]) or 1000
+    local interval_ms = positive(whole(settings[3])) or positive(args[11]) or 1000
     local wanted, running = tonumber(args[3]), redis.call('ZCARD', key.running(ns))
     local room = math.max(0, math.min(wanted, most and most - running or wanted))
     local starts_left

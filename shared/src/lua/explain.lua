@@ -23,7 +23,7 @@ local function limits_in_force(ns, at_ms)
     local worker = redis.call('ZRANGE', key.workers(ns), '(' .. at_ms, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
     local own = worker and redis.call('HMGET', key.worker(ns, worker), unpack(names)) or {}
     local set = redis.call('HMGET', key.settings(ns), unpack(names))
-    return worker, limit(set[1], own[1]), limit(set[2], own[2]), positive(set[3]) or positive(own[3]) or 1000
+    return worker, limit(set[1], own[1]), limit(set[2], own[2]), positive(whole(set[3])) or positive(own[3]) or 1000
 end
 
 local function why_due(ns, job, ahead, at_ms)

@@ -24,11 +24,12 @@ local function trim(ns, state, at_ms, most)
     redis.call('DEL', unpack(gone))
 end
 
--- Takes jobs out of wherever they are: the running set or their lane.
+-- Takes jobs out of wherever they are: the running set or their lane. job.lane
+-- is where one was found, if that may not be where its stage belongs.
 local function leave(ns, jobs)
     local from = {}
     for _, job in ipairs(jobs) do
-        local set = job.state == 'running' and key.running(ns) or key.scheduled(ns, job.stage)
+        local set = job.lane or (job.state == 'running' and key.running(ns) or key.scheduled(ns, job.stage))
         from[set] = from[set] or {}
         table.insert(from[set], job.id)
     end
@@ -40,14 +41,16 @@ local function drop_reports(ns, jobs)
     local bytes, reports = 0, {}
     for _, job in ipairs(jobs) do
         if job.report_bytes then
-            bytes = bytes + job.report_bytes
+            bytes = bytes + (tonumber(job.report_bytes) or 0)
             reports[#reports + 1] = key.report(ns, job.id)
             redis.call('HDEL', key.job(ns, job.id), 'report_bytes', 'report_ms')
         end
     end
     if #reports > 0 then
         redis.call('DEL', unpack(reports))
-        redis.call('HINCRBY', key.stats(ns), 'report_bytes', -bytes)
+        local left = redis.call('HINCRBY', key.stats(ns), 'report_bytes', 0 - bytes)
+        -- Somebody deleted the sum while reports were kept.
+        if left < 0 then redis.call('HSET', key.stats(ns), 'report_bytes', 0) end
     end
 end
 
@@ -120,6 +123,7 @@ local function read_claim(ns, id, fence)
     if not values[1] then return 'gone' end
     local job = { id = id }
     for i, field in ipairs(SETTLE_FIELDS) do job[field] = values[i] or nil end
+    mend(job)
     if job.fence ~= fence then return 'stale' end
     return job.state == 'running' and 'ok' or 'already', job
 end
@@ -186,7 +190,7 @@ end
 local function step(ns, job, fence, stage, has_body)
     local at = key.job(ns, job.id)
     local known = redis.call('HMGET', at, 'bodies', 'body_fence')
-    local body = tonumber(known[1] or 0)
+    local body = tonumber(known[1] or 0) or 0
     if has_body and known[2] ~= fence then
         body = body + 1
         redis.call('HSET', at, 'stage', stage, 'bodies', body, 'body_fence', fence)

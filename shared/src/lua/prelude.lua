@@ -43,9 +43,17 @@ local function positive(text)
     return number and number >= 1 and math.floor(number) or nil
 end
 
+-- A setting's whole number, or nil if a person would not call it one: tonumber
+-- also takes 1e3, 0x10, inf and nan. queue/checks.rs says what is ignored here.
+local function whole(setting)
+    if not setting or #setting > 15 or not string.match(setting, '^-?%d+$') then return nil end
+    return tonumber(setting)
+end
+
 -- The setting, if it is readable, else the default; then as `positive`.
 local function limit(setting, default)
-    if setting and tonumber(setting) then return positive(setting) end
+    local number = whole(setting)
+    if number then return positive(number) end
     return positive(default)
 end
 
@@ -80,7 +88,7 @@ end
 
 -- Whether every number in a record is one. A record that somebody damaged is
 -- buried when its turn comes, so that it holds up nobody else.
-local NUMBERS = { 'created_ms', 'due_ms', 'attempt', 'failures', 'crashes', 'report_bytes', 'report_ms', 'revived_ms' }
+local NUMBERS = { 'created_ms', 'due_ms', 'attempt', 'failures', 'crashes', 'bodies', 'report_bytes', 'report_ms', 'revived_ms' }
 local function is_readable(job)
     for _, field in ipairs(NUMBERS) do
         if job[field] and not tonumber(job[field]) then return false end
@@ -88,9 +96,20 @@ local function is_readable(job)
     return job.created_ms and job.due_ms and job.username and job.repository and job.stage
 end
 
+-- Makes a record that was damaged while it ran good enough to be given back or
+-- ended, so that it holds up nobody else; its next claim buries it.
+local function mend(job)
+    for _, field in ipairs(NUMBERS) do
+        if job[field] and not tonumber(job[field]) then job[field] = field == 'report_bytes' and 0 or nil end
+    end
+    job.stage = job.stage or LANES[1]
+    return job
+end
+
 -- A job's age counts from its last revival.
 local function is_too_old(job, max_age_ms, at_ms)
-    return tonumber(job.revived_ms or job.created_ms) + max_age_ms <= at_ms
+    local since = job.revived_ms or job.created_ms
+    return since and since + max_age_ms <= at_ms
 end
 
 local function live_jobs(ns)
@@ -100,13 +119,16 @@ local function live_jobs(ns)
 end
 
 -- The live job that holds a scope, if there is one. A lock whose job is
--- missing or ended holds nothing, and may be overwritten.
+-- missing, ended or in no set holds nothing, and may be overwritten; one in no
+-- set, where nobody would ever find it, comes second.
 local function holder(ns, scope)
     local id = redis.call('GET', key.lock(ns, scope))
     if not id then return nil end
     local job = read_job(ns, id)
-    if job and (job.state == 'scheduled' or job.state == 'running') then return job end
-    return nil
+    if not job or (job.state ~= 'scheduled' and job.state ~= 'running') then return nil end
+    local set = job.state == 'running' and key.running(ns) or key.scheduled(ns, job.stage or '')
+    if redis.call('ZSCORE', set, id) then return job end
+    return nil, mend(job)
 end
 
 -- Wakes one idle worker. One hint at a time is enough: who is woken claims all

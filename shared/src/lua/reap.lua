@@ -36,7 +36,7 @@ local function take_back(ns, ids, jitter, at_ms)
         if not job or job.state ~= 'running' then
             redis.call('ZREM', key.running(ns), id)
         else
-            local crashes = (job.crashes or 0) + 1
+            local crashes = (mend(job).crashes or 0) + 1
             job.settling = { 'crashes', crashes }
             redis.call('HDEL', key.job(ns, id), 'fence')
             remember(ns, job, at_ms, 'crash', 'the lease ran out: the worker died, hung or lost Redis')
@@ -48,7 +48,7 @@ local function take_back(ns, ids, jitter, at_ms)
                 poison[#poison + 1] = job
             else
                 job.due_ms = at_ms + crash_wait_ms(crashes, (jitter + i * 0.618) % 1)
-                for _, value in ipairs({ 'resumes', 'yes', 'reason', 'its worker did not survive attempt ' .. job.attempt }) do
+                for _, value in ipairs({ 'resumes', 'yes', 'reason', 'its worker did not survive attempt ' .. (job.attempt or '?') }) do
                     table.insert(job.settling, value)
                 end
                 back[#back + 1] = job

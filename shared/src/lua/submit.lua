@@ -39,7 +39,7 @@ register('submit', {}, function(keys, args)
         redis.call('SET', key.idempotency(ns, args[8]), job.id .. ' ' .. args[9], 'PX', args[10])
     end
     local scope = string.lower(args[3] .. '/' .. args[4])
-    local live = holder(ns, scope)
+    local live, stray = holder(ns, scope)
     if live then
         remember_key(live)
         return answer('duplicate', live)
@@ -48,6 +48,10 @@ register('submit', {}, function(keys, args)
     if most and live_jobs(ns) >= most then return { 'full', most } end
 
     local at_ms = now(ns)
+    if stray then
+        stray.ending = 'lost: somebody deleted the set that led to it'
+        end_jobs(ns, { stray }, 'dead', at_ms)
+    end
     local job = { id = id, state = 'scheduled', due_ms = at_ms + math.floor(tonumber(args[6])) }
     local lane = key.scheduled(ns, args[5])
     redis.call('SET', key.lock(ns, scope), id)

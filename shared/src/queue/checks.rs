@@ -3,6 +3,7 @@
 use redis::Value;
 
 use super::{Queue, QueueError, keys};
+use crate::job::Stage;
 
 /// The oldest Redis that has all that the functions use.
 const REDIS_FLOOR: (u32, u32) = (7, 0);
@@ -129,22 +130,44 @@ fn about_fsync(policy: &str) -> Option<Complaint> {
     }
 }
 
-/// A setting that is not understood is ignored by the functions; here it is named.
+/// A setting that is not understood is ignored by the functions; here it is
+/// named. What is understood is decided by `whole` and `is_paused` in
+/// `lua/prelude.lua`.
 fn about_setting(name: &str, value: &str) -> Option<Complaint> {
-    match name {
-        "rate_limit_max_simultaneous_jobs"
-        | "max_running_jobs"
-        | "jobs_per_interval"
-        | "jobs_interval" => value.parse::<i64>().is_err().then(|| {
-            Complaint::note(format!(
-                "the setting {name} is {value:?}, not a whole number, and is ignored"
-            ))
-        }),
-        "paused" => None,
-        _ => Some(Complaint::note(format!(
-            "there is no setting {name:?}; it is ignored"
-        ))),
-    }
+    let wrong = match name {
+        "rate_limit_max_simultaneous_jobs" | "max_running_jobs" | "jobs_per_interval" => {
+            whole(value).is_none().then_some("not a whole number")
+        }
+        "jobs_interval" => whole(value)
+            .is_none_or(|interval| interval < 1)
+            .then_some("not a whole number from 1"),
+        "paused" => (!value.split_whitespace().all(is_lane_or_all))
+            .then_some("not all, or lanes with spaces between"),
+        _ => {
+            return Some(Complaint::note(format!(
+                "there is no setting {name:?}; it is ignored"
+            )));
+        }
+    };
+    wrong.map(|wrong| {
+        Complaint::note(format!(
+            "the setting {name} is {value:?}, {wrong}, and is ignored"
+        ))
+    })
+}
+
+/// The longest whole number that is taken, in characters: Lua's numbers are exact
+/// up to there.
+const WHOLE_MAX: usize = 15;
+
+fn whole(value: &str) -> Option<i64> {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let is_whole = value.len() <= WHOLE_MAX && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_whole.then(|| value.parse().ok()).flatten()
+}
+
+fn is_lane_or_all(word: &str) -> bool {
+    word == "all" || word.parse::<Stage>().is_ok()
 }
 
 #[cfg(test)]

@@ -1,0 +1,104 @@
+//! Each transition with its request lost and with its reply lost: the programs
+//! repeat it, and nobody can tell afterwards.
+
+use hookme_shared::job::State;
+use hookme_tests::Site;
+use hookme_tests::site::{SiteOptions, live, total};
+
+use super::PATIENCE;
+use super::lives::{Life, OWNER, end_of};
+
+/// Each function that changes a job, in a life that calls it.
+const CALLS: [(&str, Life); 15] = [
+    ("submit", Life::Retried),
+    ("claim", Life::Retried),
+    ("keep", Life::Retried),
+    ("renew", Life::Retried),
+    ("retry", Life::Retried),
+    ("load", Life::Retried),
+    ("finish", Life::Retried),
+    ("bury", Life::BuriedAndRevived),
+    ("revive", Life::BuriedAndRevived),
+    ("cancel", Life::Cancelled),
+    ("cancel", Life::CancelledWhileRunning),
+    ("renew", Life::CancelledWhileRunning),
+    ("release", Life::CancelledWhileRunning),
+    ("defer", Life::Deferred),
+    ("reap", Life::Crashed),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Lost {
+    Request,
+    Reply,
+}
+
+/// Loses one call of `function`, the next.
+fn lose(site: &Site, lost: Lost, function: &str) {
+    let name = format!("_{function}");
+    let is_meant =
+        move |words: &[Vec<u8>]| words[0] == b"FCALL" && words[1].ends_with(name.as_bytes());
+    let proxy = site.proxy.as_ref().unwrap();
+    match lost {
+        Lost::Request => proxy.drop_request(1, is_meant),
+        Lost::Reply => proxy.drop_reply(1, is_meant),
+    }
+}
+
+async fn live_through(lost: Lost) {
+    let options = SiteOptions {
+        proxy: true,
+        ..SiteOptions::default()
+    };
+    let mut site = Site::start(options.with("LEASE", "1000")).await.unwrap();
+    for (number, (function, life)) in CALLS.into_iter().enumerate() {
+        let case = format!("{lost:?} of {function} in {life:?}");
+        lose(&site, lost, function);
+        let id = life.live(&mut site, &format!("r{number}")).await;
+        assert_eq!(end_of(&site, id).await, life.expected(), "{case}");
+        assert_eq!(site.proxy.as_ref().unwrap().dropped(), number + 1, "{case}");
+    }
+    site.receiver.one_body_per_id().unwrap();
+    let counts = site.all_ended(PATIENCE).await.unwrap();
+    let ended = ["succeeded", "dead", "cancelled"].map(|state| total(&counts, state));
+    assert_eq!(total(&counts, "accepted"), CALLS.len() as u64, "{counts:?}");
+    assert_eq!(
+        total(&counts, "accepted") + total(&counts, "revived"),
+        live(&counts) + ended.iter().sum::<u64>(),
+        "{counts:?}"
+    );
+    // Only the one whose worker was killed.
+    assert_eq!(total(&counts, "crashed"), 1, "{counts:?}");
+    assert_eq!(site.left_over_keys().await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn each_transition_whose_reply_was_lost_is_repeated_and_happens_once() {
+    live_through(Lost::Reply).await;
+}
+
+#[tokio::test]
+async fn each_transition_whose_request_was_lost_is_repeated_and_happens_once() {
+    live_through(Lost::Request).await;
+}
+
+#[tokio::test]
+async fn a_body_that_could_not_be_kept_has_one_number_although_its_answer_was_lost() {
+    for lost in [Lost::Request, Lost::Reply] {
+        let options = SiteOptions {
+            proxy: true,
+            ..SiteOptions::default()
+        };
+        let site = Site::start(options.with("REPORTS_MAX_BYTES", "0"))
+            .await
+            .unwrap();
+        lose(&site, lost, "advance");
+        let id = site.submit(OWNER, "hello").await.unwrap();
+        site.all_ended(PATIENCE).await.unwrap();
+        assert_eq!(site.proxy.as_ref().unwrap().dropped(), 1, "{lost:?}");
+        let end = end_of(&site, id).await;
+        assert_eq!((end.state, end.failures), (State::Succeeded, 0), "{lost:?}");
+        assert_eq!((end.deliveries, end.bodies), (1, 1), "{lost:?}");
+        assert_eq!(site.left_over_keys().await.unwrap(), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,267 @@
+//! What README.md says about looking inside with `redis-cli` is tried out, line by
+//! line, on jobs in every state.
+
+#![cfg(test)]
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use hookme_shared::job::{Fence, JobId, State};
+use hookme_shared::queue::{Address, Clock, Queue, Settlement, Terms};
+use hookme_shared::secret::Secret;
+use hookme_tests::redis_server::RedisOptions;
+use hookme_tests::{RedisServer, by_hand};
+
+const HEADING: &str = "## Looking inside with redis-cli";
+/// What the section tells the reader to put in the place of `redis-cli`.
+const CLIENT: &str = r#"redis-cli -u "$REDIS_URL""#;
+/// Fewer commands than this do not show what waits, runs and died, and why.
+const COMMANDS_MIN: usize = 8;
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// The section's commands, in their order.
+fn commands() -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(path).unwrap();
+    let (_, section) = readme
+        .split_once(HEADING)
+        .expect("README.md has no such section");
+    let section = section.split("\n## ").next().unwrap_or_default();
+    let mut commands = Vec::new();
+    let mut in_fence = false;
+    for line in section.lines() {
+        match line.trim() {
+            "```sh" => in_fence = true,
+            "```" => in_fence = false,
+            command if in_fence && command.starts_with("redis-cli ") => {
+                commands.push(command.to_owned());
+            }
+            other => assert!(
+                !in_fence || other.is_empty() || other.starts_with('#'),
+                "{other:?} is not tried out"
+            ),
+        }
+    }
+    commands
+}
+
+/// One job of each kind, in the namespace that the section uses.
+struct Jobs {
+    waiting: JobId,
+    retried: JobId,
+    running: JobId,
+    succeeded: JobId,
+    dead: JobId,
+    cancelled: JobId,
+}
+
+impl Jobs {
+    async fn make(queue: &Queue) -> Self {
+        let about = [("version", "1".to_owned())];
+        queue.renew(by_hand::WORKER, &about, &[]).await.unwrap();
+        let (retried, fence) = claim(queue, "retried").await;
+        queue.keep_report(retried, &fence, b"bytes").await.unwrap();
+        let reason = "the webhook answered 503: so sorry".to_owned();
+        let retry = Settlement::Retry {
+            delay: HOUR,
+            reason,
+        };
+        queue.settle(retried, &fence, &retry).await.unwrap();
+        let (dead, fence) = claim(queue, "dead").await;
+        let reason = "GitHub has no repository octocat/dead".to_owned();
+        queue
+            .settle(dead, &fence, &Settlement::Bury { reason })
+            .await
+            .unwrap();
+        let (succeeded, fence) = claim(queue, "succeeded").await;
+        queue.finish(&[(succeeded, fence)]).await.unwrap();
+        let cancelled = by_hand::submit(queue, "cancelled", HOUR).await.unwrap();
+        queue.cancel(cancelled).await.unwrap();
+        let (running, _) = claim(queue, "running").await;
+        let waiting = by_hand::submit(queue, "hello-world", HOUR).await.unwrap();
+        Self {
+            waiting,
+            retried,
+            running,
+            succeeded,
+            dead,
+            cancelled,
+        }
+    }
+
+    fn all(&self) -> [(State, JobId); 6] {
+        [
+            (State::Scheduled, self.waiting),
+            (State::Scheduled, self.retried),
+            (State::Running, self.running),
+            (State::Succeeded, self.succeeded),
+            (State::Dead, self.dead),
+            (State::Cancelled, self.cancelled),
+        ]
+    }
+}
+
+async fn claim(queue: &Queue, repository: &str) -> (JobId, Fence) {
+    by_hand::submit(queue, repository, Duration::ZERO)
+        .await
+        .unwrap();
+    let one = by_hand::claim(queue, 1, 0)
+        .await
+        .unwrap()
+        .jobs
+        .pop()
+        .unwrap();
+    (one.job.id, one.fence)
+}
+
+/// Runs a command as a reader would, about one job; returns what it printed.
+fn run(command: &str, redis_url: &str, id: JobId) -> String {
+    let line = command.replacen("redis-cli", CLIENT, usize::from(!command.contains(" -u ")));
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = Command::new("sh")
+        .args(["-c", &line])
+        .env("REDIS_URL", redis_url)
+        .env("ID", id.to_string())
+        .output()
+        .unwrap();
+    let printed = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    assert!(status.success(), "{command}: {status}\n{printed}");
+    for trouble in ["ERR", "WRONGTYPE", "NOSCRIPT", "Unrecognized", "rror:"] {
+        assert!(!printed.contains(trouble), "{command}:\n{printed}");
+    }
+    printed
+}
+
+/// What each command printed, about each job.
+struct Printed(Vec<(String, JobId, String)>);
+
+impl Printed {
+    /// Whether a command with this in it, run about this job, printed all of that.
+    fn shows(&self, command: &str, id: JobId, expected: &[&str]) -> bool {
+        let about = self
+            .0
+            .iter()
+            .filter(|(line, about, _)| line.contains(command) && *about == id);
+        about
+            .into_iter()
+            .any(|(_, _, printed)| expected.iter().all(|words| printed.contains(words)))
+    }
+}
+
+#[tokio::test]
+async fn every_command_of_the_readme_runs_and_shows_what_it_promises() {
+    let redis = RedisServer::start(RedisOptions::default()).await.unwrap();
+    let address = Address {
+        url: Secret::from(redis.url()),
+        namespace: "hookme".to_owned(),
+        response_timeout: HOUR,
+        clock: Clock::Redis,
+    };
+    let queue = Queue::new(&address, Terms::default()).unwrap();
+    let jobs = Jobs::make(&queue).await;
+    let commands = commands();
+    assert!(
+        commands.len() >= COMMANDS_MIN,
+        "only {} commands",
+        commands.len()
+    );
+
+    let mut printed = Printed(Vec::new());
+    for command in &commands {
+        let mut anything = false;
+        for (_, id) in jobs.all() {
+            let output = run(command, &redis.url(), id);
+            anything |= !output.trim().is_empty();
+            printed.0.push((command.clone(), id, output));
+        }
+        // A key or a field that is called otherwise by now prints nothing.
+        assert!(anything, "{command} shows nothing about any job");
+        if command.contains("HSET") && command.contains("paused all") {
+            let seen = queue.explain(jobs.waiting).await.unwrap().unwrap();
+            assert!(
+                seen.why.contains("paused in the settings"),
+                "{command}: {}",
+                seen.why
+            );
+        }
+    }
+    promises(&printed, &jobs);
+}
+
+/// What the section says that a reader can find out: what, by which command, about
+/// which job, and what is printed then.
+fn findings(jobs: &Jobs) -> Vec<(&'static str, &'static str, JobId, Vec<String>)> {
+    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+    let its_id = |id: JobId| vec![id.to_string()];
+    let (waiting, retried, running, dead) = (jobs.waiting, jobs.retried, jobs.running, jobs.dead);
+    let due = "retry deliver by-hand the webhook answered 503";
+    vec![
+        ("what waits", "scheduled:fetch", waiting, its_id(waiting)),
+        (
+            "what is to be delivered",
+            "scheduled:deliver",
+            retried,
+            its_id(retried),
+        ),
+        ("what runs", ":running", running, its_id(running)),
+        (
+            "who holds it",
+            ":job:",
+            running,
+            words(&["running", by_hand::WORKER]),
+        ),
+        ("who works", ":worker", running, words(&[by_hand::WORKER])),
+        (
+            "why it waits",
+            "hookme_explain",
+            waiting,
+            words(&["as its task asked"]),
+        ),
+        (
+            "why it waits again",
+            "hookme_explain",
+            retried,
+            words(&["to try again: the webhook answered 503"]),
+        ),
+        ("what happened to it", ":history:", retried, words(&[due])),
+        ("what died", ":dead", dead, its_id(dead)),
+        (
+            "why it died",
+            ":job:",
+            dead,
+            words(&["GitHub has no repository octocat/dead"]),
+        ),
+        (
+            "who has a repository",
+            ":lock:octocat/hello-world",
+            waiting,
+            its_id(waiting),
+        ),
+        (
+            "how many there are",
+            "hookme_counts",
+            waiting,
+            words(&["scheduled:fetch\n1\n", "running\n1\n"]),
+        ),
+    ]
+}
+
+fn promises(printed: &Printed, jobs: &Jobs) {
+    for (what, command, about, expected) in findings(jobs) {
+        let expected: Vec<_> = expected.iter().map(String::as_str).collect();
+        assert!(
+            printed.shows(command, about, &expected),
+            "no command shows {what}: {expected:?}"
+        );
+    }
+    for (state, about) in jobs.all() {
+        assert!(
+            printed.shows("HGETALL", about, &[state.as_str()]),
+            "no command shows a {state} job"
+        );
+    }
+}
