@@ -5,7 +5,7 @@
 
 CARGO ?= cargo
 # Where the programs of a test build stand.
-export HOOKME_BIN_DIR ?= $(CURDIR)/target/debug
+export HOOKME_BIN_DIR ?= $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)/debug
 
 help: ## shows this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,11 @@ test: setup ## checks the style and runs every test
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
 	$(CARGO) build --workspace --locked
 	$(CARGO) test --workspace --locked
+
+bench: setup ## measures the speed and writes BENCHMARKS.md; QUICK=1 only shows that it runs
+	@echo "Building the programs; the first time this takes a few minutes."
+	$(CARGO) build --release --locked --bin api --bin worker --bin bench
+	@env -u HOOKME_BIN_DIR $(CARGO) run --quiet --release --locked --bin bench -- $(if $(QUICK),--quick)
 
 audit: ## checks the dependencies' advisories, licences and sources with cargo-deny
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing; install it with: cargo install --locked cargo-deny"; exit 1; }

@@ -153,13 +153,15 @@ impl Site {
         Ok(())
     }
 
-    /// Posts a task and returns its id, or an error if it was not taken with 202.
+    /// Posts a task and returns its id. What is answered with 503, as it may be on
+    /// a busy machine, is repeated under one `Idempotency-Key`, as a client does.
     ///
     /// # Errors
     ///
-    /// On any other answer, with it.
+    /// On any other answer than 202, with it.
     pub async fn submit(&self, username: &str, repository: &str) -> anyhow::Result<JobId> {
-        self.client.submit(username, repository, None).await
+        let key = JobId::random().to_string();
+        self.client.submit(username, repository, Some(&key)).await
     }
 
     /// The test's own view of the queue, past the proxy. Each has connections of

@@ -11,13 +11,15 @@ use hookme_shared::job::{Fence, JobId, State};
 use hookme_shared::queue::{Address, Clock, Queue, Settlement, Terms};
 use hookme_shared::secret::Secret;
 use hookme_tests::redis_server::RedisOptions;
-use hookme_tests::{RedisServer, by_hand};
+use hookme_tests::{RedisServer, by_hand, eventually};
 
 const HEADING: &str = "## Looking inside with redis-cli";
 /// What the section tells the reader to put in the place of `redis-cli`.
 const CLIENT: &str = r#"redis-cli -u "$REDIS_URL""#;
 /// Fewer commands than this do not show what waits, runs and died, and why.
 const COMMANDS_MIN: usize = 8;
+/// Short, because the test waits for the end of one.
+const LEASE: Duration = Duration::from_millis(500);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 /// The section's commands, in their order.
@@ -57,7 +59,9 @@ struct Jobs {
 }
 
 impl Jobs {
-    async fn make(queue: &Queue) -> Self {
+    /// `hasty`: the same queue with leases that end soon.
+    async fn make(queue: &Queue, hasty: &Queue) -> Self {
+        let dead = crash_and_bury(hasty).await;
         let about = [("version", "1".to_owned())];
         queue.renew(by_hand::WORKER, &about, &[]).await.unwrap();
         let (retried, fence) = claim(queue, "retried").await;
@@ -68,12 +72,6 @@ impl Jobs {
             reason,
         };
         queue.settle(retried, &fence, &retry).await.unwrap();
-        let (dead, fence) = claim(queue, "dead").await;
-        let reason = "GitHub has no repository octocat/dead".to_owned();
-        queue
-            .settle(dead, &fence, &Settlement::Bury { reason })
-            .await
-            .unwrap();
         let (succeeded, fence) = claim(queue, "succeeded").await;
         queue.finish(&[(succeeded, fence)]).await.unwrap();
         let cancelled = by_hand::submit(queue, "cancelled", HOUR).await.unwrap();
@@ -113,6 +111,48 @@ async fn claim(queue: &Queue, repository: &str) -> (JobId, Fence) {
         .pop()
         .unwrap();
     (one.job.id, one.fence)
+}
+
+/// A job whose first worker was lost, and which its second one gave up.
+async fn crash_and_bury(queue: &Queue) -> JobId {
+    claim(queue, "dead").await;
+    let again = eventually(HOUR, "the job that crashed", async || {
+        queue.reap(0.0).await.unwrap();
+        let claimed = by_hand::claim(queue, 1, 0).await.unwrap().jobs.pop();
+        claimed.ok_or("not yet".to_owned())
+    });
+    let again = again.await.unwrap();
+    let reason = "GitHub has no repository octocat/dead".to_owned();
+    let bury = Settlement::Bury { reason };
+    queue
+        .settle(again.job.id, &again.fence, &bury)
+        .await
+        .unwrap();
+    again.job.id
+}
+
+/// Fields of a record that no job has a value for: they are called otherwise by now.
+fn unknown_fields(command: &str, printed: &Printed) -> Vec<String> {
+    let Some((_, fields)) = command
+        .split_once("$ID\" ")
+        .filter(|(start, _)| start.contains("HMGET"))
+    else {
+        return Vec::new();
+    };
+    let about = printed.0.iter().filter(|(line, _, _)| line == command);
+    let about: Vec<Vec<&str>> = about
+        .map(|(_, _, printed)| printed.lines().collect())
+        .collect();
+    let has = |place: usize| {
+        about
+            .iter()
+            .any(|lines| lines.get(place).is_some_and(|line| !line.is_empty()))
+    };
+    let fields = fields.split_whitespace().enumerate();
+    fields
+        .filter(|(place, _)| !has(*place))
+        .map(|(_, field)| field.to_owned())
+        .collect()
 }
 
 /// Runs a command as a reader would, about one job; returns what it printed.
@@ -162,7 +202,17 @@ async fn every_command_of_the_readme_runs_and_shows_what_it_promises() {
         clock: Clock::Redis,
     };
     let queue = Queue::new(&address, Terms::default()).unwrap();
-    let jobs = Jobs::make(&queue).await;
+    let terms = Terms {
+        lease: LEASE,
+        ..Terms::default()
+    };
+    let hasty = Queue::new(&address, terms).unwrap();
+    let connected = eventually(HOUR, "a connection to Redis", async || {
+        queue.counts().await.map_err(|error| error.to_string())?;
+        hasty.counts().await.map_err(|error| error.to_string())
+    });
+    connected.await.unwrap();
+    let jobs = Jobs::make(&queue, &hasty).await;
     let commands = commands();
     assert!(
         commands.len() >= COMMANDS_MIN,
@@ -178,7 +228,12 @@ async fn every_command_of_the_readme_runs_and_shows_what_it_promises() {
             anything |= !output.trim().is_empty();
             printed.0.push((command.clone(), id, output));
         }
-        // A key or a field that is called otherwise by now prints nothing.
+        assert_eq!(
+            unknown_fields(command, &printed),
+            Vec::<String>::new(),
+            "{command}"
+        );
+        // A key that is called otherwise by now prints nothing.
         assert!(anything, "{command} shows nothing about any job");
         if command.contains("HSET") && command.contains("paused all") {
             let seen = queue.explain(jobs.waiting).await.unwrap().unwrap();

@@ -172,12 +172,14 @@ impl<H: Handle> Claimer<H> {
             job,
             fence,
             late_ms,
+            report,
         } = claimed;
         self.metrics.claimed(late_ms);
         let lease = self.leases.hold(job.id, fence.clone(), sent);
         let attempt = Attempt {
             job,
             fence,
+            report,
             leases: Arc::clone(&self.leases),
         };
         let runner = Arc::clone(&self.runner);

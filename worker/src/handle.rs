@@ -16,6 +16,8 @@ pub struct Attempt {
     pub job: Job,
     /// What proves the claim.
     pub fence: Fence,
+    /// The stored form of its kept report, if it came with the claim.
+    pub report: Option<Vec<u8>>,
     pub(crate) leases: Arc<Leases>,
 }
 

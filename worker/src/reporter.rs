@@ -41,8 +41,8 @@ enum Prepared {
 }
 
 impl Handle for Reporter {
-    async fn handle(&self, attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
-        let prepared = match self.kept(&attempt).await? {
+    async fn handle(&self, mut attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
+        let prepared = match self.kept(&mut attempt).await? {
             Some(prepared) => prepared,
             None => self.fetched(&attempt).await?,
         };
@@ -51,7 +51,7 @@ impl Handle for Reporter {
             Prepared::Ended(settlement) => return Ok(Some(settlement)),
             Prepared::Lost => return Ok(None),
         };
-        // Redis has just confirmed the fence. This catches a pause since then,
+        // Redis has just confirmed the fence, or given it. This catches a pause since then,
         // such as a stopped process.
         if !attempt.is_ours() {
             return Ok(Some(Settlement::Release {
@@ -77,15 +77,18 @@ impl Handle for Reporter {
 
 impl Reporter {
     /// The body of an earlier attempt, to be sent again under its id.
-    async fn kept(&self, attempt: &Attempt) -> Result<Option<Prepared>, QueueError> {
+    async fn kept(&self, attempt: &mut Attempt) -> Result<Option<Prepared>, QueueError> {
         let job = &attempt.job;
         if job.stage != Stage::Deliver {
             return Ok(None);
         }
-        let bytes = match self.queue.load_report(job.id, &attempt.fence).await? {
-            Loaded::Report(bytes) => bytes,
-            Loaded::Missing => return Ok(None),
-            Loaded::Lost => return Ok(Some(Prepared::Lost)),
+        let bytes = match attempt.report.take() {
+            Some(bytes) => bytes,
+            None => match self.queue.load_report(job.id, &attempt.fence).await? {
+                Loaded::Report(bytes) => bytes,
+                Loaded::Missing => return Ok(None),
+                Loaded::Lost => return Ok(Some(Prepared::Lost)),
+            },
         };
         match KeptReport::decompress(&bytes, self.report_max_bytes) {
             Ok(kept) => Ok(Some(Prepared::Ready(Ready::new(job.id, job.bodies, kept)))),

@@ -10,7 +10,7 @@
 --
 -- One script, because the fence must hold when the stage is written.
 register('advance', { 'allow-oom' }, function(keys, args)
-    local code, job = read_claim(keys[1], args[1], args[2])
+    local code, job = read_claim(keys[1], args[1], args[2], SETTLE_FIELDS)
     if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
     return { 'ok', step(keys[1], job, args[2], args[3], args[4] == '1') }
 end)

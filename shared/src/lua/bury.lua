@@ -10,10 +10,10 @@
 -- One script, because a job that has ended holds neither a lease nor its scope.
 register('bury', { 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
-    local codes, jobs = read_claims(ns, args, 1, 3)
+    local codes, jobs = read_claims(ns, args, 1, 3, SETTLE_FIELDS)
     local dead, cancelled = {}, {}
     for _, job in ipairs(jobs) do
-        job.settling = { 'failures', (job.failures or 0) + 1 }
+        job.settling = { 'failures', (mend(job).failures or 0) + 1 }
         remember(ns, job, at_ms, 'bury', args[job.place + 2])
         if job.cancel_requested then
             job.ending = 'cancelled by request'

@@ -12,55 +12,69 @@
 --          8 report age    ms that a kept report is good for
 --          9 running limit 10 starts limit 11 interval in ms: unless the settings say otherwise
 --         12 lane 13 weight, and so on: the lanes to take from
--- Returns  {next, ms, {{id, fence, late_ms, {field, value, ...}}, ...}}; next says
---          when to ask again: now, in (after ms), hint, empty (when alone)
+-- Returns  {next, ms, {job, ...}}; next says when to ask again: now, in (after ms),
+--          hint, empty (when alone); for the parts of a job see `told`
 -- Cost     O(wanted * log of the lane)
 -- Repeat   with the same request: the same batch, as far as it still is the worker's
 --
 -- One script, because the size of the running set is the global limit.
+
+-- A kept report of no more bytes comes with the claim, which saves a round trip.
+local REPORT_BYTES_WITH_CLAIM = 8192
+
+local function small_report(ns, job)
+    if job.stage ~= 'deliver' or not job.report_bytes then return nil end
+    if (tonumber(job.report_bytes) or 0) > REPORT_BYTES_WITH_CLAIM then return nil end
+    return redis.call('GET', key.report(ns, job.id)) or nil
+end
+
+-- What the worker is told of a job that it has: not the whole record, for each
+-- part takes time here and there.
+local function told(ns, job, fence, late_ms, attempt, started_ms)
+    return {
+        job.id, fence, late_ms, attempt, started_ms,
+        job.kind or false, job.username, job.repository, job.stage, job.due_ms, job.created_ms,
+        job.failures or false, job.crashes or false, job.bodies or false, job.report_bytes or false,
+        small_report(ns, job),
+    }
+end
+
 local function claimed_before(ns, worker, request)
     local last = redis.call('HMGET', key.worker(ns, worker), 'claim_request', 'claim_jobs')
     if last[1] ~= request then return nil end
     local batch = {}
     for id in string.gmatch(last[2], '%S+') do
-        local job, flat = read_job(ns, id)
+        local job = read_job(ns, id)
         if job and job.state == 'running' and job.fence == job.attempt .. ':' .. request then
-            batch[#batch + 1] = { id, job.fence, 0, flat }
+            batch[#batch + 1] = told(ns, job, job.fence, 0, job.attempt, job.started_ms)
         end
     end
     return batch
 end
 
--- The order of lanes by their weights: `turn` counts through the round.
-local function lane_of_turn(lanes, turn)
-    local total = 0
-    for _, lane in ipairs(lanes) do total = total + lane.weight end
-    local place = total > 0 and turn % total or 0
-    for i, lane in ipairs(lanes) do
-        if place < lane.weight then return i end
-        place = place - lane.weight
-    end
-    return 1
-end
-
 -- The next candidate: from the lane whose turn it is, else from any other.
 local function next_candidate(lanes, turn)
-    local first = lane_of_turn(lanes, turn)
+    local first = #lanes.round > 0 and lanes.round[turn % #lanes.round + 1] or 1
     for offset = 0, #lanes - 1 do
         local lane = lanes[(first - 1 + offset) % #lanes + 1]
-        lane.taken = lane.taken + 1
-        if lane.due[lane.taken] then return lane.due[lane.taken], lane end
-        lane.taken = lane.taken - 1
+        local id = lane.due[lane.taken + 1]
+        if id then
+            lane.taken = lane.taken + 1
+            return id, lane
+        end
     end
 end
 
+-- The lanes that are open with what is due in each, and a round of turns in which
+-- each has as many as it weighs.
 local function open_lanes(ns, args, paused, at_ms, most)
-    local lanes = {}
+    local lanes = { round = {} }
     for i = 12, #args, 2 do
         if not is_paused(paused, args[i]) then
             local set = key.scheduled(ns, args[i])
             local due = most > 0 and redis.call('ZRANGE', set, '-inf', at_ms, 'BYSCORE', 'LIMIT', 0, most) or {}
-            lanes[#lanes + 1] = { name = args[i], set = set, weight = tonumber(args[i + 1]), due = due, taken = 0 }
+            lanes[#lanes + 1] = { name = args[i], set = set, due = due, taken = 0 }
+            for _ = 1, args[i + 1] do table.insert(lanes.round, #lanes) end
         end
     end
     return lanes
@@ -83,7 +97,7 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
     while #plan.jobs < room do
         local id, lane = next_candidate(lanes, turn)
         if not id then break end
-        local job, flat = read_job(ns, id)
+        local job = read_job(ns, id)
         local readable = job and is_readable(job)
         local suspect = readable and tonumber(job.crashes or 0) >= ALONE_FROM
         -- The stage of a newer version may be no lane that is known here.
@@ -101,7 +115,6 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         elseif not job.resumes and starts_left and starts_left <= plan.starts then
             plan.rate_bound = true
         else
-            job.flat = flat
             if not job.resumes then plan.starts = plan.starts + 1 end
             if suspect then
                 plan.jobs, plan.alone = { job }, true
@@ -115,19 +128,19 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
 end
 
 -- Makes one job running; returns what the worker is told about it.
-local function start(ns, job, args, report_age_ms, at_ms)
-    local at = key.job(ns, job.id)
-    local attempt = (job.attempt or 0) + 1
-    local fence = attempt .. ':' .. args[2]
-    local fields = { 'state', 'running', 'attempt', attempt, 'fence', fence, 'worker', args[1], 'started_ms', at_ms }
+local function start(ns, job, args, at_ms, at_text)
+    local at, attempt = key.job(ns, job.id), (job.attempt or 0) + 1
+    local attempt_text = digits(attempt)
+    local fence = attempt_text .. ':' .. args[2]
     if job.reason or job.resumes then redis.call('HDEL', at, 'reason', 'resumes') end
-    if job.report_bytes and (job.report_ms or 0) + report_age_ms <= at_ms then
+    if job.report_bytes and (job.report_ms or 0) + args[8] <= at_ms then
         drop_reports(ns, { job })
-        fields[#fields + 1], fields[#fields + 2] = 'stage', 'fetch'
+        redis.call('HSET', at, 'stage', 'fetch')
+        job.stage, job.report_bytes = 'fetch', nil
     end
-    redis.call('HSET', at, unpack(fields))
-    for _, value in ipairs(fields) do job.flat[#job.flat + 1] = tostring(value) end
-    return { job.id, fence, math.max(0, at_ms - job.due_ms), job.flat }
+    redis.call('HSET', at, 'state', 'running', 'attempt', attempt_text, 'fence', fence,
+        'worker', args[1], 'started_ms', at_text)
+    return told(ns, job, fence, math.max(0, at_ms - job.due_ms), attempt, at_ms)
 end
 
 local function write(ns, args, plan, starts_limit, interval_ms, at_ms)
@@ -137,11 +150,12 @@ local function write(ns, args, plan, starts_limit, interval_ms, at_ms)
     if #plan.jobs == 0 then return {} end
 
     local batch, leases, starts, ids = {}, {}, {}, {}
+    local at_text, until_text = digits(at_ms), digits(at_ms + args[4])
     leave(ns, plan.jobs)
     for i, job in ipairs(plan.jobs) do
-        batch[i] = start(ns, job, args, tonumber(args[8]), at_ms)
+        batch[i] = start(ns, job, args, at_ms, at_text)
         ids[i] = job.id
-        leases[#leases + 1], leases[#leases + 2] = at_ms + args[4], job.id
+        leases[#leases + 1], leases[#leases + 2] = until_text, job.id
         if starts_limit and not job.resumes then
             starts[#starts + 1], starts[#starts + 2] = at_ms, job.id .. ':' .. (job.attempt or 0) + 1
         end

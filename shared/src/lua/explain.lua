@@ -44,13 +44,23 @@ local function why_due(ns, job, ahead, at_ms)
     return 'is due; a worker with a free permit takes it at once'
 end
 
+-- The whole of the reason that the record has room for the beginning of: the
+-- newest entry of the history, <at> <attempt> <event> <stage> <worker> <text>.
+local function whole_reason(ns, job)
+    local newest = redis.call('LRANGE', key.history(ns, job.id), -1, -1)[1]
+    local text = newest and string.match(newest, '^%S+ %S+ %S+ %S+ %S+ (.*)$')
+    local cut = string.match(job.reason, '^(.*)%.%.%.$')
+    if cut and text and string.sub(text, 1, #cut) == cut then return text end
+    return job.reason
+end
+
 local function why_scheduled(ns, job, ahead, at_ms)
     local due_ms = tonumber(job.due_ms)
     if is_paused(redis.call('HGET', key.settings(ns), 'paused'), job.stage) then
         return 'waits because the lane ' .. job.stage .. ' is paused in the settings'
     end
     if due_ms <= at_ms then return why_due(ns, job, ahead, at_ms) end
-    if job.reason then return 'waits until ' .. clock(due_ms) .. ' to try again: ' .. job.reason, due_ms end
+    if job.reason then return 'waits until ' .. clock(due_ms) .. ' to try again: ' .. whole_reason(ns, job), due_ms end
     return 'waits until ' .. clock(due_ms) .. ', as its task asked', due_ms
 end
 
@@ -61,7 +71,7 @@ local function why(ns, job, ahead, at_ms)
         local asked = job.cancel_requested and '; its worker is asked to cancel it' or ''
         return 'runs on worker ' .. (job.worker or '?') .. ', whose lease ends ' .. clock(lease) .. ' unless renewed' .. asked, lease
     end
-    return 'ended as ' .. job.state .. (job.reason and ': ' .. job.reason or '')
+    return 'ended as ' .. job.state .. (job.reason and ': ' .. whole_reason(ns, job) or '')
 end
 
 register('explain', { 'no-writes', 'allow-oom' }, function(keys, args)

@@ -13,9 +13,9 @@
 -- agree. Not allowed when memory is full: the caller then advances without.
 register('keep', {}, function(keys, args)
     local ns, id = keys[1], args[1]
-    local code, job = read_claim(ns, id, args[2])
+    local code, job = read_claim(ns, id, args[2], SETTLE_FIELDS)
     if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
-    local bytes, before = #args[4], tonumber(job.report_bytes or 0)
+    local bytes, before = #args[4], tonumber(mend(job).report_bytes or 0)
     local total = tonumber(redis.call('HGET', key.stats(ns), 'report_bytes') or 0)
     if total - before + bytes > tonumber(args[5]) then return { 'full' } end
 

@@ -10,7 +10,7 @@
 -- One script, because these bytes are sent right after: only the worker that
 -- still holds the job may send them.
 register('load', { 'no-writes', 'allow-oom' }, function(keys, args)
-    local code = read_claim(keys[1], args[1], args[2])
+    local code = read_claim(keys[1], args[1], args[2], CLAIM_FIELDS)
     if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
     local bytes = redis.call('GET', key.report(keys[1], args[1]))
     return bytes and { 'ok', bytes } or { 'none' }

@@ -20,18 +20,22 @@ local function trim(ns, state, at_ms, most)
         gone[#gone + 1] = key.job(ns, id)
         gone[#gone + 1] = key.history(ns, id)
     end
-    call_many('ZREM', set, old, 1)
+    redis.call('ZREMRANGEBYRANK', set, 0, #old - 1)
     redis.call('DEL', unpack(gone))
 end
 
 -- Takes jobs out of wherever they are: the running set or their lane. job.lane
 -- is where one was found, if that may not be where its stage belongs.
 local function leave(ns, jobs)
-    local from = {}
+    local running, from = key.running(ns), {}
     for _, job in ipairs(jobs) do
-        local set = job.lane or (job.state == 'running' and key.running(ns) or key.scheduled(ns, job.stage))
-        from[set] = from[set] or {}
-        table.insert(from[set], job.id)
+        local set = job.lane or (job.state == 'running' and running or key.scheduled(ns, job.stage))
+        local ids = from[set]
+        if not ids then
+            ids = {}
+            from[set] = ids
+        end
+        ids[#ids + 1] = job.id
     end
     for set, ids in pairs(from) do call_many('ZREM', set, ids, 1) end
 end
@@ -69,21 +73,23 @@ local function unlock(ns, jobs)
     end
 end
 
+local NOTHING = {}
+
 -- Ends jobs as `state`. job.ending is the reason, if there is one to give; a
 -- job's own `settling` fields are written with it.
 local function end_jobs(ns, jobs, state, at_ms)
     if #jobs == 0 then return end
-    local members = {}
+    local members, at_text = {}, digits(at_ms)
     leave(ns, jobs)
     unlock(ns, jobs)
     drop_reports(ns, jobs)
     for _, job in ipairs(jobs) do
-        members[#members + 1], members[#members + 2] = at_ms, job.id
+        members[#members + 1], members[#members + 2] = at_text, job.id
         local at = key.job(ns, job.id)
         if job.ending then
-            redis.call('HSET', at, 'state', state, 'ended_ms', at_ms, 'reason', short(job.ending), unpack(job.settling or {}))
+            redis.call('HSET', at, 'state', state, 'ended_ms', at_text, 'reason', short(job.ending), unpack(job.settling or {}))
         else
-            redis.call('HSET', at, 'state', state, 'ended_ms', at_ms, unpack(job.settling or {}))
+            redis.call('HSET', at, 'state', state, 'ended_ms', at_text, unpack(job.settling or NOTHING))
         end
         if job.cancel_requested then redis.call('HDEL', at, 'cancel_requested') end
     end
@@ -111,32 +117,36 @@ local function reschedule(ns, jobs)
     end
 end
 
+-- What is read of a job: what proves a claim, what its end needs beside that,
+-- and what going on or back needs. Each field takes time.
+local CLAIM_FIELDS = { 'state', 'fence' }
+local END_FIELDS = { 'state', 'fence', 'username', 'repository', 'scope', 'report_bytes', 'cancel_requested' }
 local SETTLE_FIELDS = {
     'state', 'fence', 'username', 'repository', 'scope', 'stage', 'attempt', 'failures', 'crashes',
     'worker', 'created_ms', 'revived_ms', 'report_bytes', 'cancel_requested',
 }
 
--- Reads the job of a claim and says whether the claim still holds:
--- `ok`, `already` (this fence settled it), `stale` or `gone`.
-local function read_claim(ns, id, fence)
-    local values = redis.call('HMGET', key.job(ns, id), unpack(SETTLE_FIELDS))
+-- Reads these fields of the job of a claim and says whether the claim still
+-- holds: `ok`, `already` (this fence settled it), `stale` or `gone`.
+local function read_claim(ns, id, fence, fields)
+    local values = redis.call('HMGET', key.job(ns, id), unpack(fields))
     if not values[1] then return 'gone' end
+    if values[2] ~= fence then return 'stale' end
     local job = { id = id }
-    for i, field in ipairs(SETTLE_FIELDS) do job[field] = values[i] or nil end
-    mend(job)
-    if job.fence ~= fence then return 'stale' end
+    for i = 1, #fields do job[fields[i]] = values[i] or nil end
     return job.state == 'running' and 'ok' or 'already', job
 end
 
 -- Reads the claims of a batch: a code for each, and the jobs that are `ok`
 -- with the place of their arguments. An id that stands twice counts once.
-local function read_claims(ns, args, first, step)
+local function read_claims(ns, args, first, step, fields)
     local codes, jobs, seen = {}, {}, {}
     for i = first, #args, step do
-        local code, job = read_claim(ns, args[i], args[i + 1])
-        if seen[args[i]] then code = code == 'ok' and 'already' or code end
+        local id = args[i]
+        local code, job = read_claim(ns, id, args[i + 1], fields)
+        if seen[id] then code = code == 'ok' and 'already' or code end
         if code == 'ok' then
-            seen[args[i]] = true
+            seen[id] = true
             job.place = i
             jobs[#jobs + 1] = job
             job.code = #codes + 1
@@ -151,9 +161,10 @@ end
 -- past its age is dead. Returns a code for each claim.
 local function give_back(ns, args, event)
     local max_age_ms, at_ms = tonumber(args[1]), now(ns)
-    local codes, jobs = read_claims(ns, args, 2, 4)
+    local codes, jobs = read_claims(ns, args, 2, 4, SETTLE_FIELDS)
     local back, cancelled, expired = {}, {}, {}
     for _, job in ipairs(jobs) do
+        mend(job)
         local reason = args[job.place + 3]
         local failures = (job.failures or 0) + event.failures
         job.settling = failures > 0 and { 'failures', failures } or {}

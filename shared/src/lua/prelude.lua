@@ -36,6 +36,10 @@ local function count(ns, event, by)
     if by > 0 then redis.call('HINCRBY', key.stats(ns), event, by) end
 end
 
+-- A whole number as text. Redis turns a number into text at each use of it; one
+-- that is used for each job is turned once.
+local function digits(number) return string.format('%.0f', number) end
+
 -- A positive whole number, or nil for "no limit"; what cannot be read is as
 -- if it were not there.
 local function positive(text)
@@ -90,8 +94,9 @@ end
 -- buried when its turn comes, so that it holds up nobody else.
 local NUMBERS = { 'created_ms', 'due_ms', 'attempt', 'failures', 'crashes', 'bodies', 'report_bytes', 'report_ms', 'revived_ms' }
 local function is_readable(job)
-    for _, field in ipairs(NUMBERS) do
-        if job[field] and not tonumber(job[field]) then return false end
+    for i = 1, #NUMBERS do
+        local value = job[NUMBERS[i]]
+        if value and not tonumber(value) then return false end
     end
     return job.created_ms and job.due_ms and job.username and job.repository and job.stage
 end

@@ -207,6 +207,23 @@ mod tests {
     fn an_unreadable_setting_is_named() {
         assert!(about_setting("max_running_jobs", "many").is_some());
         assert!(about_setting("max_runing_jobs", "5").is_some());
-        assert_eq!(about_setting("max_running_jobs", "5"), None);
+        for (name, value) in [
+            ("jobs_per_interval", "1e3"),
+            ("max_running_jobs", "+5"),
+            ("max_running_jobs", "-"),
+            ("max_running_jobs", "1234567890123456"),
+            ("jobs_interval", "0"),
+            ("paused", "featch"),
+        ] {
+            assert!(about_setting(name, value).is_some(), "{name} {value}");
+        }
+        for (name, value) in [
+            ("max_running_jobs", "5"),
+            ("jobs_per_interval", "-1"),
+            ("paused", "all"),
+            ("paused", " fetch deliver"),
+        ] {
+            assert_eq!(about_setting(name, value), None);
+        }
     }
 }

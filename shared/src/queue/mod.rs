@@ -2,7 +2,7 @@
 //!
 //! Each transition is one Redis function, in a file of its own under
 //! `shared/src/lua`, and one method here. A method sends the call, and
-//! [`reply`] reads what comes back. What a client or a worker makes of it is
+//! `reply.rs` reads what comes back. What a client or a worker makes of it is
 //! not decided here.
 
 mod checks;

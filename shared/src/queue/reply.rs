@@ -104,7 +104,8 @@ pub(super) fn revived(value: Value) -> Read<Revived> {
     }
 }
 
-pub(super) fn batch(value: Value) -> Read<Batch> {
+/// Reads what `worker` has claimed.
+pub(super) fn batch(worker: &str, value: Value) -> Read<Batch> {
     let items = list(value)?;
     let wait = Duration::from_millis(number(at(&items, 1)?)?);
     let next = match text(at(&items, 0)?)? {
@@ -127,22 +128,55 @@ pub(super) fn batch(value: Value) -> Read<Batch> {
         let parts = list(item)?;
         let id = parse(text(at(&parts, 0)?)?)?;
         let fence = Fence::new(text(at(&parts, 1)?)?.to_owned());
-        let late_ms = number(at(&parts, 2)?)?;
-        match parts
-            .into_iter()
-            .nth(3)
-            .ok_or("a claim without a record".to_owned())
-            .and_then(|record| job(id, record))
-        {
-            Ok(job) => batch.jobs.push(Claimed {
-                job,
-                fence,
-                late_ms,
-            }),
+        match claimed(worker, id, fence.clone(), parts) {
+            Ok(claimed) => batch.jobs.push(claimed),
             Err(detail) => batch.unreadable.push((id, fence, detail)),
         }
     }
     Ok(batch)
+}
+
+/// Reads one claimed job; `told` in `lua/claim.lua` says in which order its parts
+/// come.
+fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read<Claimed> {
+    let report = match parts
+        .get_mut(15)
+        .map(|part| std::mem::replace(part, Value::Nil))
+    {
+        Some(Value::BulkString(bytes)) => Some(bytes),
+        _ => None,
+    };
+    let words = |place| Ok::<_, String>(text(at(&parts, place)?)?.to_owned());
+    let count = |place| match at(&parts, place)? {
+        Value::Nil => Ok(0),
+        value => u32::try_from(number(value)?).map_err(|error| error.to_string()),
+    };
+    let job = Job {
+        id,
+        kind: parse(text(at(&parts, 5)?)?)?,
+        username: words(6)?,
+        repository: words(7)?,
+        state: State::Running,
+        stage: parse(text(at(&parts, 8)?)?)?,
+        due_ms: number(at(&parts, 9)?)?,
+        created_ms: number(at(&parts, 10)?)?,
+        started_ms: Some(number(at(&parts, 4)?)?),
+        ended_ms: None,
+        attempt: count(3)?,
+        failures: count(11)?,
+        crashes: count(12)?,
+        bodies: count(13)?,
+        has_report: *at(&parts, 14)? != Value::Nil,
+        worker: Some(worker.to_owned()),
+        reason: None,
+        cancel_requested: false,
+    };
+    Ok(Claimed {
+        job,
+        fence,
+        late_ms: number(at(&parts, 2)?)?,
+        report,
+    })
 }
 
 pub(super) fn advanced(value: Value) -> Read<Option<Advanced>> {

@@ -211,6 +211,8 @@ pub struct Claimed {
     pub fence: Fence,
     /// How late it started: now minus due, in ms.
     pub late_ms: u64,
+    /// The stored form of its kept report, if there is one and it is small.
+    pub report: Option<Vec<u8>>,
 }
 
 /// What a worker is to do until it asks again.

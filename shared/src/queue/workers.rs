@@ -37,7 +37,7 @@ impl Queue {
         for (stage, weight) in LANES {
             call = call.arg(stage.as_str()).arg(weight);
         }
-        self.call(call, reply::batch).await
+        self.call(call, |value| reply::batch(worker, value)).await
     }
 
     /// Reads the kept report of a claimed job, to be sent at once.

@@ -29,11 +29,7 @@ struct Unruly {
 }
 
 impl Handle for Unruly {
-    #[expect(
-        clippy::panic,
-        clippy::manual_assert,
-        reason = "to panic is what the job is for"
-    )]
+    #[expect(clippy::panic, reason = "to panic is what the job is for")]
     async fn handle(&self, attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
         match attempt.job.username.as_str() {
             "block" => thread::sleep(self.lease * BLOCKED_LEASES),

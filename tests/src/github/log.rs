@@ -86,8 +86,10 @@ impl RequestLog {
         asked.requests.push(recorded);
         asked.in_flight += 1;
         asked.max_in_flight = asked.max_in_flight.max(asked.in_flight);
-        // Under the lock, so that whoever is woken sees the request.
-        self.total.send_replace(number + 1);
+        // After the lock: a waiter holds the channel while it takes the lock, so
+        // the other way round each could wait for the other for ever.
+        drop(asked);
+        self.total.send_modify(|total| *total += 1);
         InFlight { log: self, number }
     }
 

@@ -1,7 +1,7 @@
 //! A client of the API: one that keeps nothing to itself, for tests.
 
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use hookme_shared::job::JobId;
@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 /// How long a client waits. The API promises an answer much sooner; that is for
 /// tests to measure, not to be cut off.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long a client waits before it repeats a request.
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// An answer of the API.
 #[derive(Debug, Clone)]
@@ -105,7 +108,7 @@ impl ApiClient {
         self.send(request.body(body.to_string())).await
     }
 
-    /// Posts a task and returns its id.
+    /// Posts a task and returns its id. With a key, an answer of 503 is repeated.
     ///
     /// # Errors
     ///
@@ -117,9 +120,16 @@ impl ApiClient {
         key: Option<&str>,
     ) -> anyhow::Result<JobId> {
         let body = json!({"username": username, "repository": repository});
-        let answer = self.post_task(&body, key).await?;
-        ensure!(answer.status == StatusCode::ACCEPTED, "{answer:?}");
-        answer.id()
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let answer = self.post_task(&body, key).await?;
+            let again = answer.status == StatusCode::SERVICE_UNAVAILABLE && key.is_some();
+            if !again || Instant::now() > end {
+                ensure!(answer.status == StatusCode::ACCEPTED, "{answer:?}");
+                return answer.id();
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
     }
 
     /// `GET /tasks/{id}`.

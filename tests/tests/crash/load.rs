@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookme_shared::job::JobId;
-use hookme_tests::Site;
 use hookme_tests::github::RepositorySpec;
 use hookme_tests::receiver::Answer;
 use hookme_tests::site::{ApiClient, TAG, live, total};
+use hookme_tests::{Site, eventually};
 use rand::RngExt;
 use rand::rngs::StdRng;
 use redis::AsyncCommands;
@@ -146,9 +146,18 @@ impl Load {
         );
         assert_eq!(site.left_over_keys().await.unwrap(), Vec::<String>::new());
         let mut redis = site.connection().await.unwrap();
-        for pattern in ["lock:*", "report:*", "scheduled:*", "running"] {
-            let keys: Vec<String> = redis.keys(format!("{TAG}:{pattern}")).await.unwrap();
-            assert_eq!(keys, Vec::<String>::new());
+        for pattern in ["lock:*", "report:*", "scheduled:*", "running", "starts"] {
+            let pattern = format!("{TAG}:{pattern}");
+            // The window of recent starts ends by its TTL, the others have ended.
+            eventually(PATIENCE, &pattern, async || {
+                let keys: Vec<String> = redis.keys(&pattern).await.unwrap();
+                if keys.is_empty() {
+                    return Ok(());
+                }
+                Err(format!("{keys:?}"))
+            })
+            .await
+            .unwrap();
         }
     }
 }

@@ -1,8 +1,10 @@
 //! Everything is killed or stopped while tasks are pending, and starts again.
 
+use hookme_shared::queue::{Address, Clock, Counts, Queue, Terms};
+use hookme_shared::secret::Secret;
 use hookme_tests::github::{Fault, GithubOptions, RepositorySpec};
 use hookme_tests::redis_server::{Persistence, RedisOptions};
-use hookme_tests::site::ApiClient;
+use hookme_tests::site::{ApiClient, live};
 use hookme_tests::{GithubStandIn, Program, Receiver, RedisServer, eventually};
 use redis::AsyncCommands;
 use serde_json::Value;
@@ -66,29 +68,24 @@ impl Parts {
         worker
     }
 
-    async fn number(&self, command: &str, key: &str) -> u64 {
-        let mut redis = self.redis.connection().await.unwrap();
-        redis::cmd(command)
-            .arg(format!("{{hookme}}:{key}"))
-            .query_async(&mut redis)
-            .await
-            .unwrap()
-    }
-
-    /// Waits until no task is live; returns how many succeeded.
-    pub(super) async fn all_ended(&self) -> u64 {
+    /// Waits until no task is live; returns what there is then.
+    pub(super) async fn all_ended(&self) -> Counts {
+        let address = Address {
+            url: Secret::from(self.redis.url()),
+            namespace: "hookme".to_owned(),
+            response_timeout: PATIENCE,
+            clock: Clock::Redis,
+        };
+        let queue = Queue::new(&address, Terms::default()).unwrap();
         let ended = eventually(PATIENCE, "the end of all tasks", async || {
-            let waits = self.number("ZCARD", "scheduled:fetch").await
-                + self.number("ZCARD", "scheduled:deliver").await;
-            let runs = self.number("ZCARD", "running").await;
-            if waits + runs == 0 {
-                Ok(())
+            let counts = queue.counts().await.map_err(|error| error.to_string())?;
+            if live(&counts) == 0 {
+                Ok(counts)
             } else {
-                Err(format!("{waits} wait, {runs} run"))
+                Err(format!("{counts:?}"))
             }
         });
-        ended.await.unwrap();
-        self.number("ZCARD", "succeeded").await
+        ended.await.unwrap()
     }
 }
 
@@ -113,7 +110,8 @@ async fn five_pending_and_one_fetching(parts: &Parts, api: &ApiClient) -> Vec<St
 
 /// Each task was delivered; which of them twice, a crash may decide.
 async fn assert_all_delivered(parts: &Parts, ids: &[String]) {
-    assert_eq!(parts.all_ended().await, ids.len() as u64);
+    let counts = parts.all_ended().await;
+    assert_eq!(counts.succeeded, ids.len() as u64, "{counts:?}");
     let mut delivered = parts.receiver.ids();
     delivered.sort_unstable();
     delivered.dedup();

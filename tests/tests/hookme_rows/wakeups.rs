@@ -72,20 +72,14 @@ async fn of_many_sleeping_workers_one_takes_a_new_task_at_once() {
     for _ in 0..3 {
         house.worker(&["--worker-concurrency=1"]).await.unwrap();
     }
-    let best = best_of_three(async |round| {
-        let started = Instant::now();
-        for index in 0..6 {
-            submit(&api, &format!("r{round}-{index}")).await;
-        }
-        house
-            .receiver
-            .wait_for(6 * (round + 1), PATIENCE)
-            .await
-            .unwrap();
-        started.elapsed()
-    });
-    let best = best.await;
-    assert!(best < PROMPT, "{best:?}");
+    // Who takes a task sleeps after it. Without hints three workers take three
+    // tasks in five seconds, so that these would last ten at least.
+    let started = Instant::now();
+    for index in 0..9 {
+        let id = submit(&api, &format!("r{index}")).await;
+        house.ended(id, PATIENCE).await.unwrap();
+    }
+    assert!(started.elapsed() < 8 * PROMPT, "{:?}", started.elapsed());
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ async fn queue(limits: Limits) -> (House, Queue) {
             },
             Clock::Virtual,
         )
+        .await
         .unwrap();
     submit_many(&queue, "r", 100).await;
     (house, queue)

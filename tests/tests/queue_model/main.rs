@@ -364,55 +364,48 @@ impl Pair {
 
     /// Compares everything that is in Redis with what the model says.
     async fn compare(&mut self) {
+        self.compare_records().await;
+        self.compare_sets().await;
+        self.compare_locks_and_starts().await;
+    }
+
+    async fn compare_records(&mut self) {
         for (id, job) in self.model.jobs.clone() {
-            let record: BTreeMap<String, String> = self
-                .redis
-                .hgetall(format!("{}:job:{id}", self.tag))
-                .await
-                .unwrap();
-            let field = |name: &str| record.get(name).cloned();
-            let number = |name: &str| field(name).map_or(0, |text| text.parse().unwrap());
-            assert_eq!(
-                field("state").as_deref(),
-                Some(job.life.state.as_str()),
-                "{record:?}"
-            );
-            assert_eq!(
-                field("fence").as_deref(),
-                job.life.fence.as_ref().map(Fence::as_str),
-                "{record:?}"
-            );
-            assert_eq!(
-                field("stage").as_deref(),
-                Some(job.stage.as_str()),
-                "{record:?}"
-            );
-            assert_eq!(number("due_ms"), job.due_ms, "{record:?}");
-            assert_eq!(number("attempt"), u64::from(job.life.attempt), "{record:?}");
-            assert_eq!(
-                number("failures"),
-                u64::from(job.life.failures),
-                "{record:?}"
-            );
-            assert_eq!(number("crashes"), u64::from(job.life.crashes), "{record:?}");
-            assert_eq!(number("bodies"), u64::from(job.bodies), "{record:?}");
-            assert_eq!(
-                field("cancel_requested").is_some(),
-                job.life.cancel_requested,
-                "{record:?}"
-            );
-            assert_eq!(
-                field("report_bytes").is_some(),
-                job.report_ms.is_some(),
-                "{record:?}"
-            );
-            let kept: bool = self
-                .redis
-                .exists(format!("{}:report:{id}", self.tag))
-                .await
-                .unwrap();
-            assert_eq!(kept, job.report_ms.is_some());
+            let at = format!("{}:job:{id}", self.tag);
+            let record: BTreeMap<String, String> = self.redis.hgetall(at).await.unwrap();
+            let field = |name: &str| record.get(name).cloned().unwrap_or_default();
+            let number = |name: &str| record.get(name).map_or(0, |text| text.parse().unwrap());
+            let fence = job.life.fence.as_ref().map_or("", Fence::as_str);
+            let texts = [
+                ("state", job.life.state.as_str()),
+                ("stage", job.stage.as_str()),
+                ("fence", fence),
+                (
+                    "cancel_requested",
+                    if job.life.cancel_requested { "yes" } else { "" },
+                ),
+            ];
+            for (name, expected) in texts {
+                assert_eq!(field(name), expected, "{name} of {record:?}");
+            }
+            let numbers = [
+                ("due_ms", job.due_ms),
+                ("attempt", job.life.attempt.into()),
+                ("failures", job.life.failures.into()),
+                ("crashes", job.life.crashes.into()),
+                ("bodies", job.bodies.into()),
+            ];
+            for (name, expected) in numbers {
+                assert_eq!(number(name), expected, "{name} of {record:?}");
+            }
+            let at = format!("{}:report:{id}", self.tag);
+            let kept: bool = self.redis.exists(at).await.unwrap();
+            assert_eq!(kept, job.report_ms.is_some(), "{record:?}");
+            assert_eq!(record.contains_key("report_bytes"), kept, "{record:?}");
         }
+    }
+
+    async fn compare_sets(&mut self) {
         for (key, expected) in self.sets() {
             let members: Vec<(String, u64)> = self
                 .redis
@@ -425,6 +418,9 @@ impl Pair {
                 "{key}"
             );
         }
+    }
+
+    async fn compare_locks_and_starts(&mut self) {
         let locks: Vec<String> = self
             .redis
             .keys(format!("{}:lock:*", self.tag))

@@ -58,14 +58,14 @@ async fn measure() -> anyhow::Result<ExitCode> {
     let progress = Progress::start();
     let results = rounds::run(&sizes, &progress).await?;
     let page = page::write(&results, &sizes, &machine::Machine::look()?)?;
-    progress.show(&page)?;
+    Progress::show(&page)?;
     if quick {
-        progress.show(
+        Progress::show(
             "\nThe sizes were too small for figures that mean something; nothing was written.\n",
         )?;
     } else {
         std::fs::write(PAGE, &page).with_context(|| format!("cannot write {PAGE}"))?;
-        progress.show(&format!("\nWritten to {PAGE}.\n"))?;
+        Progress::show(&format!("\nWritten to {PAGE}.\n"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

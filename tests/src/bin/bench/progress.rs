@@ -14,14 +14,14 @@ impl Progress {
 
     /// A line with the time that has passed.
     pub(crate) fn say(&self, line: &str) -> io::Result<()> {
-        self.show(&format!(
+        Self::show(&format!(
             "{:6.1} s  {line}\n",
             self.0.elapsed().as_secs_f64()
         ))
     }
 
     /// A text as it is.
-    pub(crate) fn show(&self, text: &str) -> io::Result<()> {
+    pub(crate) fn show(text: &str) -> io::Result<()> {
         let mut out = io::stdout().lock();
         out.write_all(text.as_bytes())?;
         out.flush()

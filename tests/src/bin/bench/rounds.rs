@@ -136,13 +136,6 @@ impl Run<'_> {
     async fn round(&mut self, scene: &mut Scene, round: usize) -> anyhow::Result<()> {
         self.raw_before = self.raw().await?;
 
-        if let Ok(only) = std::env::var("ONLY") {
-            // DEV
-            for _ in 0..5 {
-                self.dev(scene, &only).await?;
-            } // DEV
-            std::process::exit(0); // DEV
-        } // DEV
         scene.flush().await?;
         let (rate, cost) = submit::measure(scene, self.sizes.jobs).await?;
         let raw = self.raw_around("submit", rate).await?;
@@ -182,45 +175,6 @@ impl Run<'_> {
             .add(drained.per_second, drained.cost, raw);
 
         self.limit_cost(scene, round).await
-    }
-
-    async fn dev(&mut self, scene: &mut Scene, only: &str) -> anyhow::Result<()> {
-        let (rate, cost) = match only {
-            "empty" => self.drain_empty(scene, &[]).await?,
-            "submit" => {
-                scene.flush().await?;
-                submit::measure(scene, self.sizes.jobs).await?
-            }
-            "delivery" => {
-                let webhook = self.receiver.url();
-                scene.load(FAILED_ONCE).await?;
-                let worker = scene.worker(&[("WEBHOOK_URL", &webhook)]).await?;
-                let d = self.drain_real(scene, worker, self.sizes.jobs).await?;
-                (d.per_second, d.cost)
-            }
-            _ => {
-                let github = GithubStandIn::start(GithubOptions {
-                    generate: Some(RepositorySpec {
-                        issues: 2,
-                        pull_requests: 0,
-                        contributors: 2,
-                        ..RepositorySpec::default()
-                    }),
-                    keep_headers: false,
-                })
-                .await?;
-                let webhook = self.receiver.url();
-                scene.load(FOR_REPORTS).await?;
-                let worker = scene
-                    .worker(&[("WEBHOOK_URL", &webhook), ("API_URL", &github.url())])
-                    .await?;
-                let d = self.drain_real(scene, worker, self.sizes.reports).await?;
-                (d.per_second, d.cost)
-            }
-        };
-        let _ = self.raw_around(only, rate).await?;
-        self.progress.say(&format!("{cost:?}"))?;
-        Ok(())
     }
 
     /// The queue alone, with an append-only file.
