@@ -200,6 +200,7 @@ impl House {
             concurrency: 1,
             shutdown_grace: Duration::ZERO,
             retry: RetryPolicy::new(Duration::ZERO, 0),
+            allow_unsafe: true,
             operator: None,
         })
     }

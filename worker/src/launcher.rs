@@ -44,6 +44,8 @@ pub struct Launch {
     pub shutdown_grace: Duration,
     /// When a failed job is tried again.
     pub retry: RetryPolicy,
+    /// Whether a Redis that can lose jobs counts as ready.
+    pub allow_unsafe: bool,
     /// Where health and metrics are served, if anywhere.
     pub operator: Option<TcpListener>,
 }
@@ -83,6 +85,7 @@ impl Launch {
                 listener,
                 self.queue.clone(),
                 Arc::clone(&metrics),
+                self.allow_unsafe,
                 done.clone(),
             );
             drop(beside.spawn(served));

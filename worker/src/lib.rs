@@ -86,6 +86,7 @@ pub async fn run(
         concurrency: settings.work.concurrency,
         shutdown_grace: settings.work.shutdown_grace,
         retry,
+        allow_unsafe: settings.redis.allow_unsafe,
         operator,
     };
     Ok(launch.run(reporter, shutdown).await?)

@@ -19,20 +19,27 @@ use crate::metrics::Metrics;
 struct Context {
     queue: Queue,
     metrics: Arc<Metrics>,
+    allow_unsafe: bool,
 }
 
-/// Serves until `done`.
+/// Serves until `done`. With `allow_unsafe` a Redis that can lose jobs is ready
+/// too; what is wrong with it is told all the same.
 pub async fn serve(
     listener: TcpListener,
     queue: Queue,
     metrics: Arc<Metrics>,
+    allow_unsafe: bool,
     done: CancellationToken,
 ) {
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .route("/metrics", get(text))
-        .with_state(Context { queue, metrics });
+        .with_state(Context {
+            queue,
+            metrics,
+            allow_unsafe,
+        });
     serve::serve(listener, router, done, Bounds::default()).await;
 }
 
@@ -41,7 +48,7 @@ async fn ready(State(context): State<Context>) -> Response {
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
         Ok(complaints) => {
             let unsafe_for_jobs = complaints.iter().any(|complaint| complaint.unsafe_for_jobs);
-            let status = if unsafe_for_jobs {
+            let status = if unsafe_for_jobs && !context.allow_unsafe {
                 StatusCode::SERVICE_UNAVAILABLE
             } else {
                 StatusCode::OK

@@ -15,8 +15,6 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult,
 };
 
-/// How long a connection may take to be made.
-const CONNECT_TIMEOUT: Duration = Duration::from_millis(250);
 /// A peer that acknowledges nothing for this long is gone.
 const USER_TIMEOUT: Duration = Duration::from_secs(3);
 /// After so many time-outs in a row the connection is replaced: a peer behind
@@ -36,7 +34,8 @@ pub(super) struct Connections {
 
 impl Connections {
     /// Prepares connections to `url`; none is made yet. A call that gets no
-    /// answer within `response_timeout` fails.
+    /// answer within `response_timeout` fails, and a connection may take as long
+    /// to be made.
     pub(super) fn new(url: &str, response_timeout: Duration) -> RedisResult<Self> {
         let info = with_tcp_settings(url)?;
         let client = Client::open(info.clone())?;
@@ -44,16 +43,16 @@ impl Connections {
         // down. The caller knows better what to do meanwhile.
         let config = ConnectionManagerConfig::new()
             .set_number_of_retries(0)
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_connection_timeout(Some(response_timeout))
             .set_response_timeout(Some(response_timeout));
         let dedicated = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_connection_timeout(Some(response_timeout))
             .set_response_timeout(Some(response_timeout));
         let pool = Pool::builder(Manager::new_with_config(info, dedicated)?)
             .max_size(POOL_SIZE)
-            .wait_timeout(Some(CONNECT_TIMEOUT))
-            .create_timeout(Some(CONNECT_TIMEOUT * 2))
-            .recycle_timeout(Some(CONNECT_TIMEOUT))
+            .wait_timeout(Some(response_timeout))
+            .create_timeout(Some(response_timeout * 2))
+            .recycle_timeout(Some(response_timeout))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| RedisError::from(std::io::Error::other(error)))?;

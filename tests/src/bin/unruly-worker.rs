@@ -65,6 +65,7 @@ async fn main() -> anyhow::Result<()> {
         concurrency: CONCURRENCY,
         shutdown_grace: PATIENCE,
         retry: RetryPolicy::new(Duration::from_millis(10), 3),
+        allow_unsafe: true,
         operator: None,
     };
     launch

@@ -33,6 +33,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         concurrency: settings.work.concurrency,
         shutdown_grace: settings.work.shutdown_grace,
         retry: RetryPolicy::new(settings.work.reschedule_interval, 0),
+        allow_unsafe: true,
         operator: None,
     };
     let handler = Empty {

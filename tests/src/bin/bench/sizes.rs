@@ -25,7 +25,7 @@ pub(crate) struct Sizes {
 impl Sizes {
     /// What `BENCHMARKS.md` shows.
     pub(crate) const FULL: Self = Self {
-        rounds: 5,
+        rounds: 3,
         jobs: 50_000,
         reports: 10_000,
         raw: 50_000,
