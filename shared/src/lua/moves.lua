@@ -2,10 +2,12 @@
 -- share. Every check stands in the functions that call these.
 
 -- The first 64 bytes of a reason: what stands in the record. A longer value
--- would double the record's memory; the history has the whole text.
+-- would double the record's memory; the history has the whole text. A letter of
+-- several bytes at the cut is left out: half of one makes the record unreadable.
 local function short(text)
     if #text <= 64 then return text end
-    return string.sub(text, 1, 61) .. '...'
+    local cut = string.gsub(string.sub(text, 1, 61), '[\192-\255][\128-\191]*$', '')
+    return cut .. '...'
 end
 
 -- Removes the oldest records of one kind, those beyond its retention.

@@ -11,6 +11,9 @@ use super::{
 use crate::job::{Fence, JobId, Stage};
 use crate::span::whole_ms;
 
+/// The longest reason that is stored with a job, in bytes.
+const REASON_MAX_BYTES: usize = 1024;
+
 impl Queue {
     /// Claims jobs that are due, for `worker`.
     pub async fn claim(&self, worker: &str, request: &ClaimRequest) -> Result<Batch, QueueError> {
@@ -150,7 +153,7 @@ impl Queue {
                 .arg(id.to_string())
                 .arg(fence.as_str())
                 .arg(whole_ms(delay))
-                .arg(reason)
+                .arg(start_of(reason))
         };
         let call = match settlement {
             Settlement::Finish => self
@@ -164,7 +167,7 @@ impl Queue {
                 .function("bury")
                 .arg(id.to_string())
                 .arg(fence.as_str())
-                .arg(reason),
+                .arg(start_of(reason)),
         };
         let codes = self.call(call, reply::settled).await?;
         codes.first().copied().ok_or(QueueError::Corrupt {
@@ -184,4 +187,11 @@ impl Queue {
             .arg(jitter);
         self.call(call, reply::reaped).await
     }
+}
+
+/// As much of a reason as is stored: a panic can bring any amount of words.
+fn start_of(reason: &str) -> &str {
+    let most = REASON_MAX_BYTES.min(reason.len());
+    let end = (0..=most).rev().find(|end| reason.is_char_boundary(*end));
+    &reason[..end.unwrap_or(0)]
 }
