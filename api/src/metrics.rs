@@ -129,6 +129,11 @@ fn queue_registry(counts: Option<&Counts>) -> Registry {
         ConstGauge::new(counts.report_bytes),
     );
     registry.register(
+        "github_answer_bytes",
+        "What GitHub's kept answers take",
+        ConstGauge::new(counts.github_answer_bytes),
+    );
+    registry.register(
         "events",
         "What happened to jobs since the namespace began",
         events(counts),
@@ -194,6 +199,7 @@ mod tests {
             cancelled: 0,
             workers: 2,
             report_bytes: 77,
+            github_answer_bytes: 78,
             totals: vec![("accepted".to_owned(), 51)],
         }
     }
@@ -211,6 +217,7 @@ mod tests {
             "hookme_oldest_due_age_seconds 1.5",
             "hookme_workers 2",
             "hookme_report_bytes 77",
+            "hookme_github_answer_bytes 78",
             r#"hookme_events_total{event="accepted"} 51"#,
             "# EOF",
         ] {

@@ -45,6 +45,8 @@ pub async fn claim(queue: &Queue, wanted: usize, turn: u32) -> anyhow::Result<Ba
         wanted,
         holds_nothing: true,
         turn,
+        identity: None,
+        fetches: true,
     };
     Ok(queue.claim(WORKER, &request).await?)
 }

@@ -147,6 +147,10 @@ impl House {
         let own = [
             format!("--api-url={}", self.github.url()),
             format!("--webhook-url={}", self.receiver.url()),
+            // No pace and nothing kept, unless the test says so.
+            "--github-read-gap=0".to_owned(),
+            "--github-in-flight=0".to_owned(),
+            "--github-cache-max-bytes=0".to_owned(),
         ];
         let settings = WorkerArguments::try_parse_from(self.command_line("worker", flags, &own))?;
         let settings = settings.check()?;
@@ -313,12 +317,12 @@ impl House {
             format!("--redis-namespace={}", self.namespace),
             "--allow-unsafe-redis=true".to_owned(),
         ];
-        let given = flags.iter().map(|flag| (*flag).to_owned());
-        usual
-            .into_iter()
-            .chain(own.iter().cloned())
-            .chain(given)
-            .collect()
+        let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
+        let given: Vec<String> = flags.iter().map(|flag| name(flag)).collect();
+        let own = own.iter().filter(|flag| !given.contains(&name(flag)));
+        let own: Vec<String> = own.cloned().collect();
+        let flags = flags.iter().map(|flag| (*flag).to_owned());
+        usual.into_iter().chain(own).chain(flags).collect()
     }
 }
 

@@ -262,6 +262,11 @@ fn usual_environment(redis: String, github: String, webhook: String) -> Vec<(Str
         ("WORKER_CONCURRENCY", "4"),
         ("LEASE", "1500"),
         ("SHUTDOWN_GRACE", "10000"),
+        // No pace and nothing kept: most tests are about something else, and count
+        // requests.
+        ("GITHUB_READ_GAP", "0"),
+        ("GITHUB_IN_FLIGHT", "0"),
+        ("GITHUB_CACHE_MAX_BYTES", "0"),
     ];
     let usual = usual.map(|(name, value)| (name, value.to_owned()));
     let all = given.into_iter().chain(usual);

@@ -33,6 +33,8 @@ async fn claim(queue: &Queue, request: &str) -> Claimed {
         wanted: 1,
         holds_nothing: true,
         turn: 0,
+        identity: None,
+        fetches: true,
     };
     let mut batch = queue.claim("the-worker", &request).await.unwrap();
     assert_eq!(batch.unreadable, []);

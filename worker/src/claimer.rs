@@ -22,6 +22,9 @@ use crate::runner::Runner;
 
 /// The longest sleep: a hint can be lost, and a pause lifted without one.
 const SLEEP_MAX: Duration = Duration::from_secs(5);
+/// The longest sleep while jobs wait for their turn to ask GitHub, and no more such
+/// jobs are claimed.
+const SLEEP_CROWDED: Duration = Duration::from_millis(250);
 /// The first and the longest wait before Redis is asked again when it was away.
 const AWAY_MIN: Duration = Duration::from_millis(100);
 const AWAY_MAX: Duration = Duration::from_secs(1);
@@ -72,7 +75,7 @@ impl<H: Handle> Claimer<H> {
             if let Some(longest) = sleep {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.bell.wait(longest.min(SLEEP_MAX)) => {}
+                    () = self.bell.wait(longest) => {}
                 }
             }
         }
@@ -102,12 +105,20 @@ impl<H: Handle> Claimer<H> {
     /// Claims once and starts what came. Says how long to sleep, if at all.
     async fn claim(&self, permits: OwnedSemaphorePermit, round: &mut Round) -> Option<Duration> {
         let (request, sent) = round.request();
+        let outlook = self.runner.handler.outlook();
         let request = ClaimRequest {
             request,
             wanted: permits.num_permits(),
             holds_nothing: permits.num_permits() == self.concurrency as usize
                 && self.leases.count() == 0,
             turn: round.turn,
+            identity: outlook.identity,
+            fetches: !outlook.crowded,
+        };
+        let longest = if outlook.crowded {
+            SLEEP_CROWDED
+        } else {
+            SLEEP_MAX
         };
         match self.claim_surely(&request).await {
             Ok(batch) => {
@@ -116,8 +127,8 @@ impl<H: Handle> Claimer<H> {
                 self.start(batch, permits, sent);
                 match next {
                     Next::Now | Next::WhenEmpty => None,
-                    Next::In(wait) => Some(wait),
-                    Next::Hint => Some(SLEEP_MAX),
+                    Next::In(wait) => Some(wait.min(longest)),
+                    Next::Hint => Some(longest),
                 }
             }
             Err(error) => {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use hookme_shared::job::{Fence, Job};
 use hookme_shared::queue::{QueueError, Settlement};
 
+use crate::github::Outlook;
 use crate::leases::Leases;
 
 /// One attempt at a job, while the lease holds.
@@ -32,6 +33,11 @@ impl Attempt {
 
 /// Works on jobs. The future may be dropped at any await, when the lease is lost.
 pub trait Handle: Send + Sync + 'static {
+    /// What the claim of jobs needs to know about GitHub, if jobs ask it.
+    fn outlook(&self) -> Outlook {
+        Outlook::default()
+    }
+
     /// Works on one job and says how the attempt ends; `None` if the job turned
     /// out to be another's, and there is nothing to say.
     fn handle(

@@ -1,13 +1,14 @@
 //! The worker: claims due jobs, fetches from GitHub, delivers to the webhook,
 //! and settles.
 //!
-//! On the line, in this order: [`claimer`], [`runner`] with [`reporter`] ([`fetch`],
-//! [`deliver`]), [`settler`]. Beside it: [`heartbeat`], [`reaper`], [`hints`].
+//! On the line, in this order: [`claimer`], [`runner`] with [`reporter`] ([`fetch`]
+//! through [`github`], [`deliver`]), [`settler`]. Beside it: [`heartbeat`], [`reaper`], [`hints`].
 //! The rules stand in [`policy`]; nothing there touches the world.
 
 pub mod claimer;
 pub mod deliver;
 pub mod fetch;
+pub mod github;
 pub mod handle;
 pub mod heartbeat;
 pub mod hints;
@@ -16,6 +17,7 @@ pub mod launcher;
 pub mod leases;
 pub mod metrics;
 pub mod operator;
+mod pack;
 pub mod policy;
 pub mod reaper;
 pub mod report;
@@ -28,10 +30,13 @@ use std::time::Duration;
 
 use hookme_shared::start::{StartError, address, ready_queue};
 use tokio::net::TcpListener;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::deliver::Deliverer;
 use crate::fetch::Fetcher;
+use crate::github::Github;
 use crate::http::ClientError;
 use crate::launcher::Launch;
 use crate::policy::retry::RetryPolicy;
@@ -40,6 +45,9 @@ use crate::settings::Settings;
 
 /// After how long without an answer a call to Redis has failed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How long, at the end, Redis may take to hear of the last requests to GitHub.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Why a worker does not start.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +80,17 @@ pub async fn run(
         settings.work.reschedule_interval,
         settings.work.retry_max_attempts,
     );
+    let (worker, beside) = (worker_id(), TaskTracker::new());
+    let github = Github::shared(
+        &settings.github,
+        queue.clone(),
+        worker.clone(),
+        beside.clone(),
+    );
+    let github = github.await?;
     let reporter = Reporter {
         queue: queue.clone(),
-        fetcher: Fetcher::new(&settings.github)?,
+        fetcher: Fetcher::new(github, settings.github.include_pull_requests),
         deliverer: Deliverer::new(&settings.webhook)?,
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,
@@ -82,14 +98,19 @@ pub async fn run(
     let launch = Launch {
         queue,
         address,
-        worker: worker_id(),
+        worker,
         concurrency: settings.work.concurrency,
         shutdown_grace: settings.work.shutdown_grace,
         retry,
         allow_unsafe: settings.redis.allow_unsafe,
         operator,
     };
-    Ok(launch.run(reporter, shutdown).await?)
+    launch.run(reporter, shutdown).await?;
+    beside.close();
+    if timeout(LAST_WORDS, beside.wait()).await.is_err() {
+        tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");
+    }
+    Ok(())
 }
 
 /// The longest part of a host's name that a worker's id carries, in characters:

@@ -4,14 +4,11 @@
 //! The body is exactly Hookme's, down to the order of the keys. What Hookme did
 //! not have (`contributors_unavailable`, `truncated`) stays out of it.
 
-use std::io::{Read, Write};
-
 use bytes::Bytes;
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+use crate::pack::{UnpackError, pack, unpack};
 
 /// A repository's open issues and contributors.
 ///
@@ -37,7 +34,7 @@ pub struct Report {
 }
 
 /// An open issue.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct Issue {
     /// The login of who opened it; `None` if that account is gone.
     pub author: Option<String>,
@@ -70,19 +67,13 @@ impl Report {
     }
 }
 
-/// Bodies below this many bytes are kept as they are: setting up the compressor
-/// costs more time than the few bytes saved are worth.
-const COMPRESS_FROM_BYTES: usize = 1024;
-
 /// The bit of the first byte that says: the contributors were not available.
 const UNAVAILABLE: u8 = 0b01;
-/// The bit of the first byte that says: what follows is compressed (zlib).
-const COMPRESSED: u8 = 0b10;
 
 /// A report's body, as it is delivered and as it is kept for a later attempt.
 ///
 /// Kept, it is one byte of flags (1: unavailable, 2: compressed; the others are
-/// zero and belong to later versions) and then the body.
+/// zero and belong to later versions) and then the body, packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptReport {
     /// The body's bytes, the same for every attempt.
@@ -91,88 +82,27 @@ pub struct KeptReport {
     pub contributors_unavailable: bool,
 }
 
-/// Why a kept report cannot be used. In each case it can be fetched again.
-#[derive(Debug, thiserror::Error)]
-pub enum KeptError {
-    /// Written by a version of this program with other flags.
-    #[error("the kept report has a form that this version does not know")]
-    UnknownForm,
-    /// The body is longer than allowed; the rest was not unpacked.
-    #[error("the kept report unpacks to more than {bytes_max} bytes")]
-    TooLong {
-        /// The bound.
-        bytes_max: usize,
-    },
-    /// The bytes are not what was once written.
-    #[error("the kept report is damaged")]
-    Damaged(#[source] std::io::Error),
-}
-
 impl KeptReport {
     /// The bytes to keep.
     #[must_use]
     pub fn compress(&self) -> Vec<u8> {
-        let flag = if self.contributors_unavailable {
+        let flags = if self.contributors_unavailable {
             UNAVAILABLE
         } else {
             0
         };
-        let packed = if self.body.len() < COMPRESS_FROM_BYTES {
-            None
-        } else {
-            pack(flag, &self.body)
-        };
-        packed.unwrap_or_else(|| {
-            let mut plain = Vec::with_capacity(1 + self.body.len());
-            plain.push(flag);
-            plain.extend_from_slice(&self.body);
-            plain
-        })
+        pack(flags, &self.body)
     }
 
     /// Reads what [`KeptReport::compress`] wrote, if the body has at most
     /// `bytes_max` bytes. No more than that is ever unpacked.
-    pub fn decompress(kept: &[u8], bytes_max: usize) -> Result<Self, KeptError> {
-        let Some((&flags, rest)) = kept.split_first() else {
-            return Err(KeptError::UnknownForm);
-        };
-        if flags & !(UNAVAILABLE | COMPRESSED) != 0 {
-            return Err(KeptError::UnknownForm);
-        }
-        let body = if flags & COMPRESSED == 0 {
-            rest.to_vec()
-        } else {
-            unpack(rest, bytes_max)?
-        };
-        if body.len() > bytes_max {
-            return Err(KeptError::TooLong { bytes_max });
-        }
+    pub fn decompress(kept: &[u8], bytes_max: usize) -> Result<Self, UnpackError> {
+        let (flags, body) = unpack(kept, UNAVAILABLE, bytes_max)?;
         Ok(Self {
             body: body.into(),
             contributors_unavailable: flags & UNAVAILABLE != 0,
         })
     }
-}
-
-/// `None` if the compressor fails, which it does not on memory; the body is then
-/// kept as it is.
-fn pack(flag: u8, body: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(vec![flag | COMPRESSED], Compression::fast());
-    encoder.write_all(body).ok()?;
-    encoder.finish().ok()
-}
-
-/// At most one byte more than `bytes_max`, so that the caller sees the excess.
-fn unpack(packed: &[u8], bytes_max: usize) -> Result<Vec<u8>, KeptError> {
-    let bound = u64::try_from(bytes_max)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
-    let mut body = Vec::new();
-    ZlibDecoder::new(packed)
-        .take(bound)
-        .read_to_end(&mut body)
-        .map_err(KeptError::Damaged)?;
-    Ok(body)
 }
 
 #[cfg(test)]
@@ -232,69 +162,12 @@ mod tests {
         assert_eq!(report().into_body().unwrap(), expected);
     }
 
-    #[test]
-    fn a_repetitive_body_is_kept_in_less_room_and_a_small_one_as_it_is() {
-        let large = KeptReport {
-            body: vec![b'x'; 100_000].into(),
-            contributors_unavailable: false,
-        };
-        assert!(large.compress().len() < 2_000);
-        let small = KeptReport {
-            body: vec![b'x'; 100].into(),
-            contributors_unavailable: true,
-        };
-        assert_eq!(small.compress().len(), 101);
-    }
-
-    #[test]
-    fn unpacking_stops_at_the_bound() {
-        for length in [100, 5_000_000] {
-            let kept = KeptReport {
-                body: vec![0; length].into(),
-                contributors_unavailable: false,
-            };
-            let bytes = kept.compress();
-            assert_eq!(KeptReport::decompress(&bytes, length).unwrap(), kept);
-            let refused = KeptReport::decompress(&bytes, length - 1);
-            assert!(
-                matches!(refused, Err(KeptError::TooLong { .. })),
-                "{length}"
-            );
-        }
-        // The bound holds for what is unpacked, not only for what is returned.
-        let bomb = pack(0, &vec![0; 5_000_000]).unwrap();
-        assert_eq!(unpack(&bomb[1..], 10).unwrap().len(), 11);
-    }
-
-    #[test]
-    fn bytes_that_nobody_wrote_are_refused() {
-        for kept in [&b""[..], b"\x04{}", b"\xff{}"] {
-            let refused = KeptReport::decompress(kept, 99);
-            assert!(matches!(refused, Err(KeptError::UnknownForm)), "{kept:?}");
-        }
-        let mut torn = KeptReport {
-            body: vec![7; 9_000].into(),
-            contributors_unavailable: false,
-        }
-        .compress();
-        torn.truncate(torn.len() - 3);
-        let refused = KeptReport::decompress(&torn, 9_000);
-        assert!(matches!(refused, Err(KeptError::Damaged(_))), "{refused:?}");
-    }
-
     proptest! {
         #[test]
         fn what_was_kept_comes_back(body in prop::collection::vec(any::<u8>(), 0..5_000), flag: bool) {
             let kept = KeptReport { body: body.into(), contributors_unavailable: flag };
             let back = KeptReport::decompress(&kept.compress(), kept.body.len()).unwrap();
             prop_assert_eq!(back, kept);
-        }
-
-        #[test]
-        fn no_bytes_panic(kept: Vec<u8>) {
-            if let Ok(report) = KeptReport::decompress(&kept, 64) {
-                prop_assert!(report.body.len() <= 64);
-            }
         }
     }
 }

@@ -6,7 +6,8 @@ use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Advanced, Loaded, Queue, QueueError, Settlement};
 
 use crate::deliver::Deliverer;
-use crate::fetch::{FetchFailure, Fetcher};
+use crate::fetch::{Fetcher, Progress};
+use crate::github::{Failure, Outlook};
 use crate::handle::{Attempt, Handle};
 use crate::policy::retry::RetryPolicy;
 use crate::policy::settlement::{after_delivery, after_fetch};
@@ -41,6 +42,10 @@ enum Prepared {
 }
 
 impl Handle for Reporter {
+    fn outlook(&self) -> Outlook {
+        self.fetcher.outlook()
+    }
+
     async fn handle(&self, mut attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
         let prepared = match self.kept(&mut attempt).await? {
             Some(prepared) => prepared,
@@ -102,15 +107,16 @@ impl Reporter {
     /// A new body, kept for later attempts if there is room.
     async fn fetched(&self, attempt: &Attempt) -> Result<Prepared, QueueError> {
         let job = &attempt.job;
-        let kept = match self.fetch(&job.username, &job.repository).await {
+        let Some(mut progress) = self.progress(attempt).await? else {
+            return Ok(Prepared::Lost);
+        };
+        let fetched = self.fetch(&job.username, &job.repository, &mut progress);
+        let kept = match fetched.await {
             Ok(kept) => kept,
             Err(failure) => {
-                return Ok(Prepared::Ended(after_fetch(
-                    failure,
-                    job.failures,
-                    &self.retry,
-                    jitter(),
-                )));
+                let settlement = after_fetch(failure, job.failures, &self.retry, jitter())?;
+                self.keep_progress(attempt, &settlement, &progress).await?;
+                return Ok(Prepared::Ended(settlement));
             }
         };
         match self
@@ -127,12 +133,64 @@ impl Reporter {
         }
     }
 
-    async fn fetch(&self, username: &str, repository: &str) -> Result<KeptReport, FetchFailure> {
-        let unusable = |reason: String| FetchFailure::Final { reason };
+    /// How far an earlier attempt came; `None` if the job is another's by now.
+    async fn progress(&self, attempt: &Attempt) -> Result<Option<Progress>, QueueError> {
+        let job = &attempt.job;
+        if job.stage != Stage::Fetch || !job.has_report {
+            return Ok(Some(Progress::default()));
+        }
+        let bytes = match self.queue.load_report(job.id, &attempt.fence).await? {
+            Loaded::Report(bytes) => bytes,
+            Loaded::Missing => return Ok(Some(Progress::default())),
+            Loaded::Lost => return Ok(None),
+        };
+        let progress = Progress::decompress(&bytes, self.report_max_bytes);
+        Ok(Some(progress.unwrap_or_else(|error| {
+            tracing::warn!(job.id = %job.id, %error, "the kept progress cannot be used; the fetch begins anew");
+            Progress::default()
+        })))
+    }
+
+    /// Keeps how far the fetch came, if the job will be tried again.
+    async fn keep_progress(
+        &self,
+        attempt: &Attempt,
+        settlement: &Settlement,
+        progress: &Progress,
+    ) -> Result<(), QueueError> {
+        let goes_on = matches!(
+            settlement,
+            Settlement::Defer { .. } | Settlement::Retry { .. }
+        );
+        if !goes_on || progress.is_empty() {
+            return Ok(());
+        }
+        let id = attempt.job.id;
+        let kept = match progress.compress(self.report_max_bytes) {
+            Some(bytes) => {
+                self.queue
+                    .keep_checkpoint(id, &attempt.fence, &bytes)
+                    .await?
+            }
+            None => false,
+        };
+        if !kept {
+            tracing::debug!(job.id = %id, "how far the fetch came is not kept; it begins anew");
+        }
+        Ok(())
+    }
+
+    async fn fetch(
+        &self,
+        username: &str,
+        repository: &str,
+        progress: &mut Progress,
+    ) -> Result<KeptReport, Failure> {
+        let unusable = |reason: String| Failure::Final { reason };
         let owner = Username::parse(username).map_err(|error| unusable(error.to_string()))?;
         let name =
             RepositoryName::parse(repository).map_err(|error| unusable(error.to_string()))?;
-        let report = self.fetcher.fetch(&owner, &name).await?;
+        let report = self.fetcher.fetch(&owner, &name, progress).await?;
         let contributors_unavailable = report.contributors_unavailable;
         let body = report
             .into_body()

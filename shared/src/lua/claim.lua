@@ -11,7 +11,9 @@
 --          7 max age       ms from creation to expiry
 --          8 report age    ms that a kept report is good for
 --          9 running limit 10 starts limit 11 interval in ms: unless the settings say otherwise
---         12 lane 13 weight, and so on: the lanes to take from
+--         12 identity     that fetches count for, as in github_acquire; empty: not known
+--         13 token        its fingerprint
+--         14 lane 15 weight, and so on: the lanes to take from
 -- Returns  {next, ms, {job, ...}}; next says when to ask again: now, in (after ms),
 --          hint, empty (when alone); for the parts of a job see `told`
 -- Cost     O(wanted * log of the lane)
@@ -65,12 +67,31 @@ local function next_candidate(lanes, turn)
     end
 end
 
+-- Whether fetches may be claimed and how many: none while GitHub makes everybody
+-- wait, so that no job is claimed only to be put back, and then one as the probe.
+local function through_gate(ns, args, lanes, most, at_ms)
+    local until_ms, _, narrow = gate(ns, args[12], args[13], at_ms)
+    if until_ms then
+        lanes.opens_ms = until_ms
+        return false, most
+    end
+    if narrow and most > 1 then
+        lanes.opens_ms = at_ms + PROBE_LOOK_MS
+        return true, 1
+    end
+    return true, most
+end
+
 -- The lanes that are open with what is due in each, and a round of turns in which
 -- each has as many as it weighs.
 local function open_lanes(ns, args, paused, at_ms, most)
     local lanes = { round = {} }
-    for i = 12, #args, 2 do
-        if not is_paused(paused, args[i]) then
+    for i = 14, #args, 2 do
+        local open, most = not is_paused(paused, args[i]), most
+        if open and args[i] == 'fetch' and args[12] ~= '' then
+            open, most = through_gate(ns, args, lanes, most, at_ms)
+        end
+        if open then
             local set = key.scheduled(ns, args[i])
             local due = most > 0 and redis.call('ZRANGE', set, '-inf', at_ms, 'BYSCORE', 'LIMIT', 0, most) or {}
             lanes[#lanes + 1] = { name = args[i], set = set, due = due, taken = 0 }
@@ -82,7 +103,7 @@ end
 
 -- The start of the next scheduled job that is not due yet, or nil.
 local function next_due(lanes, at_ms)
-    local soonest
+    local soonest = lanes.opens_ms
     for _, lane in ipairs(lanes) do
         local first = redis.call('ZRANGE', lane.set, '(' .. at_ms, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
         if first[2] and (not soonest or tonumber(first[2]) < soonest) then soonest = tonumber(first[2]) end

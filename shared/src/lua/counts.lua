@@ -5,8 +5,8 @@
 -- Keys     1 the namespace with its hash tag
 -- Args     none
 -- Returns  {name, number, ...}: scheduled:<lane>, due:<lane>, oldest_due_age_ms,
---          running, succeeded, dead, cancelled, workers, report_bytes (if any
---          were ever kept), and total:<counter>
+--          running, succeeded, dead, cancelled, workers, report_bytes and
+--          github_answer_bytes (if any were ever kept), and total:<counter>
 -- Cost     O(lanes + counters)
 -- Repeat   looks again
 --
@@ -30,9 +30,9 @@ register('counts', { 'no-writes', 'allow-oom' }, function(keys)
     add('workers', redis.call('ZCOUNT', key.workers(ns), '(' .. at_ms, '+inf'))
     local stats = redis.call('HGETALL', key.stats(ns))
     for i = 1, #stats, 2 do
-        -- Two fields of the hash are no counters: a sum and a time.
-        if stats[i] == 'report_bytes' then
-            add('report_bytes', tonumber(stats[i + 1]))
+        -- Some fields of the hash are no counters: two sums and a time.
+        if stats[i] == 'report_bytes' or stats[i] == 'github_answer_bytes' then
+            add(stats[i], tonumber(stats[i + 1]))
         elseif stats[i] ~= 'reaped_ms' then
             add('total:' .. stats[i], tonumber(stats[i + 1]))
         end

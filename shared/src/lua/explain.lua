@@ -54,12 +54,25 @@ local function whole_reason(ns, job)
     return job.reason
 end
 
+-- What keeps all fetches from GitHub, if anything does.
+local function why_github(ns, job, at_ms)
+    local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
+    if job.stage ~= 'fetch' or not identity then return nil end
+    local token = redis.call('HGET', key.github_limits(ns, identity), 'token:of')
+    local until_ms, scope = gate(ns, identity, token, at_ms)
+    if not until_ms or until_ms <= tonumber(job.due_ms) then return nil end
+    return 'waits for ' .. awaited(scope) .. ' until ' .. clock(until_ms), until_ms
+end
+
 local function why_scheduled(ns, job, ahead, at_ms)
     local due_ms = tonumber(job.due_ms)
     if is_paused(redis.call('HGET', key.settings(ns), 'paused'), job.stage) then
         return 'waits because the lane ' .. job.stage .. ' is paused in the settings'
     end
+    local github, until_ms = why_github(ns, job, at_ms)
+    if github then return github, until_ms end
     if due_ms <= at_ms then return why_due(ns, job, ahead, at_ms) end
+    if job.reason and job.resumes then return 'waits until ' .. clock(due_ms) .. ' to go on: ' .. whole_reason(ns, job), due_ms end
     if job.reason then return 'waits until ' .. clock(due_ms) .. ' to try again: ' .. whole_reason(ns, job), due_ms end
     return 'waits until ' .. clock(due_ms) .. ', as its task asked', due_ms
 end

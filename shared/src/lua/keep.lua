@@ -1,10 +1,11 @@
 -- keep: stores a report with the stage that follows it, so that a webhook that
--- fails costs no second fetch.
+-- fails costs no second fetch; or how far a fetch has come, so that it can go on.
 --
 -- Moves    running -> running
 -- Keys     1 the namespace with its hash tag
--- Args     1 id  2 fence  3 the stage that comes next  4 the report's bytes
+-- Args     1 id  2 fence  3 the stage that comes next  4 the bytes
 --          5 the most bytes that all reports together may take
+--          6 1 if a new body was made, 0 for a fetch that is to go on
 -- Returns  {'ok', number of the body}, {'full'}, {'stale'} or {'gone'}
 -- Cost     O(bytes)
 -- Repeat   the same answer: one claim makes one body
@@ -22,5 +23,5 @@ register('keep', {}, function(keys, args)
     redis.call('SET', key.report(ns, id), args[4])
     redis.call('HSET', key.job(ns, id), 'report_bytes', bytes, 'report_ms', now(ns))
     redis.call('HINCRBY', key.stats(ns), 'report_bytes', bytes - before)
-    return { 'ok', step(ns, job, args[2], args[3], true) }
+    return { 'ok', step(ns, job, args[2], args[3], args[6] == '1') }
 end)

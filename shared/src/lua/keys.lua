@@ -31,6 +31,26 @@ function key.wake(ns) return ns .. ':wake' end
 function key.idempotency(ns, hash) return ns .. ':idempotency:' .. hash end
 -- zset: job and attempt -> when it started, ms
 function key.starts(ns) return ns .. ':starts' end
+-- hash: what is known of GitHub's limits and pauses for an identity
+function key.github_limits(ns, identity) return ns .. ':github:limits:' .. identity end
+-- zset: identity -> when it was last used, ms
+function key.github_identities(ns) return ns .. ':github:identities' end
+-- string: the identity that a token belongs to, by the token's fingerprint, with a TTL
+function key.github_identity(ns, fingerprint) return ns .. ':github:identity:' .. fingerprint end
+-- zset: request to GitHub that was granted -> when it counts as lost, ms
+function key.github_flights(ns, identity) return ns .. ':github:flights:' .. identity end
+-- zset: request that makes content -> when it started, ms, for the last hour
+function key.github_content(ns, identity) return ns .. ':github:content:' .. identity end
+-- zset: worker -> until when it counts as waiting for its turn, ms
+function key.github_waiting(ns, identity) return ns .. ':github:waiting:' .. identity end
+-- hash: an answer of GitHub, kept, with a TTL
+function key.github_answer(ns, hash) return ns .. ':github:answer:' .. hash end
+-- zset: kept answer -> when GitHub last confirmed it, ms
+function key.github_answers(ns) return ns .. ':github:answers' end
+-- string: who asks GitHub for an answer just now, with a TTL
+function key.github_asking(ns, hash) return ns .. ':github:asking:' .. hash end
+-- hash: account id -> until when it is believed, ms, and the name
+function key.github_names(ns, host) return ns .. ':github:names:' .. host end
 -- any: scratch, with a TTL
 function key.preflight(ns, id) return ns .. ':preflight:' .. id end
 

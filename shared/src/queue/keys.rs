@@ -28,6 +28,11 @@ pub(super) fn settings(tag: &str) -> String {
     format!("{tag}:settings")
 }
 
+/// The identity that a token belongs to.
+pub(super) fn github_identity(tag: &str, fingerprint: &str) -> String {
+    format!("{tag}:github:identity:{fingerprint}")
+}
+
 /// Every key that this program makes, by name, as a pattern in which `<…>`
 /// stands for an argument and which the namespace's tag and a colon precede.
 /// `<state>` is one of the states in which a job has ended.
@@ -50,12 +55,13 @@ mod tests {
     #[test]
     fn the_keys_that_rust_names_stand_in_the_list() {
         let all: Vec<_> = patterns().collect();
-        assert_eq!(all.len(), 15, "{all:?}");
+        assert_eq!(all.len(), 25, "{all:?}");
         for (name, built) in [
             ("wake", wake("t")),
             ("workers", workers("t")),
             ("worker", worker("t", "<id>")),
             ("settings", settings("t")),
+            ("github_identity", github_identity("t", "<fingerprint>")),
         ] {
             let listed = all
                 .iter()

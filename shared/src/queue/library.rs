@@ -25,6 +25,7 @@ const SHARED: &[&str] = &[
     include_str!("../lua/keys.lua"),
     include_str!("../lua/prelude.lua"),
     include_str!("../lua/moves.lua"),
+    include_str!("../lua/github.lua"),
 ];
 /// The functions that the programs call.
 const TRANSITIONS: &[&str] = &[
@@ -45,6 +46,13 @@ const TRANSITIONS: &[&str] = &[
     include_str!("../lua/cancel.lua"),
     include_str!("../lua/revive.lua"),
     include_str!("../lua/list.lua"),
+    include_str!("../lua/github_acquire.lua"),
+    include_str!("../lua/github_release.lua"),
+    include_str!("../lua/github_look.lua"),
+    include_str!("../lua/github_keep.lua"),
+    include_str!("../lua/github_confirm.lua"),
+    include_str!("../lua/github_names.lua"),
+    include_str!("../lua/github_name.lua"),
 ];
 /// The functions that people call too.
 const READINGS: &[&str] = &[

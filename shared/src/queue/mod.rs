@@ -9,6 +9,7 @@ mod checks;
 mod clients;
 mod connection;
 mod error;
+mod github;
 mod hints;
 mod keys;
 mod library;

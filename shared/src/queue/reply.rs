@@ -1,5 +1,7 @@
 //! Reads Redis's replies: the one place where a reply becomes a type.
 
+pub(super) mod github;
+
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -324,6 +326,7 @@ pub(super) fn counts(value: Value) -> Read<Counts> {
                 "cancelled" => counts.cancelled = number,
                 "workers" => counts.workers = number,
                 "report_bytes" => counts.report_bytes = number,
+                "github_answer_bytes" => counts.github_answer_bytes = number,
                 // A newer version's library may count more than this one knows.
                 _ => {}
             },

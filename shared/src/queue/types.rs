@@ -1,6 +1,13 @@
 //! What goes into the queue's functions and what comes out of them.
 
+mod github;
+
 use std::time::Duration;
+
+pub use github::{
+    Asker, BudgetLeft, Class, Granted, Identity, Keep, KeptAnswer, Looked, Outcome, Pace, Release,
+    Resource, Want,
+};
 
 use crate::job::{Fence, Job, JobId, Kind, Stage, State};
 use crate::names::{RepositoryName, Username};
@@ -170,6 +177,8 @@ pub struct Counts {
     pub workers: u64,
     /// The bytes that all kept reports take.
     pub report_bytes: u64,
+    /// The bytes that all kept answers of GitHub take.
+    pub github_answer_bytes: u64,
     /// Counters since the namespace began (`accepted`, `claimed`, …), by name.
     pub totals: Vec<(String, u64)>,
 }
@@ -200,6 +209,11 @@ pub struct ClaimRequest {
     pub holds_nothing: bool,
     /// Which turn of the weighted round over the lanes comes next; any number.
     pub turn: u32,
+    /// Whose limits the fetches will count against, if that is known: none are
+    /// claimed while GitHub makes everybody wait.
+    pub identity: Option<Identity>,
+    /// Whether jobs are wanted that ask GitHub.
+    pub fetches: bool,
 }
 
 /// A claimed job, under a lease.

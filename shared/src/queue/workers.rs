@@ -37,7 +37,12 @@ impl Queue {
             .arg(limits.running_jobs.unwrap_or(0))
             .arg(limits.starts.unwrap_or(0))
             .arg(whole_ms(limits.interval));
-        for (stage, weight) in LANES {
+        let (identity, token) = request.identity.as_ref().map_or(("", ""), |identity| {
+            (identity.name.as_str(), identity.token.as_str())
+        });
+        call = call.arg(identity).arg(token);
+        let wanted = |stage| request.fetches || stage != Stage::Fetch;
+        for (stage, weight) in LANES.into_iter().filter(|(stage, _)| wanted(*stage)) {
             call = call.arg(stage.as_str()).arg(weight);
         }
         self.call(call, |value| reply::batch(worker, value)).await
@@ -52,6 +57,18 @@ impl Queue {
         self.call(call, reply::loaded).await
     }
 
+    /// Keeps how far a fetch has come, in its stored form, to go on from there in a
+    /// later attempt. Says whether it was kept; if not, the fetch begins anew.
+    pub async fn keep_checkpoint(
+        &self,
+        id: JobId,
+        fence: &Fence,
+        stored: &[u8],
+    ) -> Result<bool, QueueError> {
+        let kept = self.keep(id, fence, Stage::Fetch, stored).await?;
+        Ok(matches!(kept, Some(Advanced::Stored { .. })))
+    }
+
     /// Keeps a report's stored form, and notes that delivery comes next. Where
     /// there is no room for it the job stays at the fetch, but the body is
     /// numbered all the same.
@@ -61,20 +78,33 @@ impl Queue {
         fence: &Fence,
         stored: &[u8],
     ) -> Result<Advanced, QueueError> {
+        match self.keep(id, fence, Stage::Deliver, stored).await? {
+            Some(advanced) => Ok(advanced),
+            None => self.go_without_report(id, fence).await,
+        }
+    }
+
+    /// Stores bytes with the stage that comes next: `None` if there is no room. Only
+    /// a stage after the fetch makes a new body.
+    async fn keep(
+        &self,
+        id: JobId,
+        fence: &Fence,
+        next: Stage,
+        stored: &[u8],
+    ) -> Result<Option<Advanced>, QueueError> {
         let call = self
             .function("keep")
             .arg(id.to_string())
             .arg(fence.as_str())
-            .arg(Stage::Deliver.as_str())
+            .arg(next.as_str())
             .arg(stored)
-            .arg(self.0.terms.reports_max_bytes);
+            .arg(self.0.terms.reports_max_bytes)
+            .arg(u8::from(next != Stage::Fetch));
         match self.call(call, reply::advanced).await {
-            Ok(Some(advanced)) => return Ok(advanced),
-            Ok(None) => {}
-            Err(QueueError::Refused { source, .. }) if source.code() == Some("OOM") => {}
-            Err(other) => return Err(other),
+            Err(QueueError::Refused { source, .. }) if source.code() == Some("OOM") => Ok(None),
+            answered => answered,
         }
-        self.go_without_report(id, fence).await
     }
 
     /// Numbers a new body for a job whose report is not kept.

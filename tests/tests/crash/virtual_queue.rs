@@ -117,6 +117,8 @@ impl VirtualQueue {
             wanted,
             holds_nothing,
             turn: 0,
+            identity: None,
+            fetches: true,
         };
         self.queue.claim(worker, &request).await.unwrap()
     }

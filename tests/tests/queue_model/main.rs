@@ -217,6 +217,8 @@ impl Pair {
             wanted,
             holds_nothing: alone,
             turn: u32::from(turn),
+            identity: None,
+            fetches: true,
         };
         let batch = self.queue.claim("worker", &request).await.unwrap();
         let ids = |batch: &hookme_shared::queue::Batch| {

@@ -2,116 +2,138 @@
 //! and their names, and makes the report of them.
 //!
 //! Nothing is retried here. A fetch ends with the whole report or with a
-//! [`FetchFailure`], and [`crate::policy`] says what follows from that. How much
-//! is asked for and read is bounded by the constants of this module; at each of
-//! them stands what happens then.
+//! [`Failure`], and [`crate::policy`] says what follows from that; how far it came
+//! stands in its [`Progress`]. How much is asked for and read is bounded by the
+//! constants of this module; at each of them stands what happens then.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use hookme_shared::names::{RepositoryName, Username};
 use tokio::time::timeout;
 
-use self::client::GithubClient;
-use self::names::Names;
-use crate::http::ClientError;
-use crate::report::Report;
-use crate::settings::github::GithubSettings;
+use self::contributors::Listed;
+pub use self::progress::Progress;
+use self::progress::{Ending, Place};
+use crate::github::{Failure, Github, Outlook};
+use crate::report::{Contributor, Report};
 
-mod client;
 mod contributors;
 mod issues;
-mod link;
 mod names;
 mod pages;
+mod progress;
 
-/// The longest that the fetch of one report may take, over all its requests. What
-/// takes longer is tried again later, with the names found so far remembered.
+/// The longest that the fetch of one report may take in one attempt, over all its
+/// requests. What takes longer is tried again later.
 pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 
-/// Why there is no report. The reasons name the repository, and never a token or
-/// the query of an address.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum FetchFailure {
-    /// Fetching again will not help.
-    #[error("{reason}")]
-    Final {
-        /// Why, in a sentence for the person who looks at the job.
-        reason: String,
-    },
-    /// Fetch again later.
-    #[error("{reason}")]
-    Later {
-        /// Why, in a sentence for the person who looks at the job.
-        reason: String,
-        /// The least time to wait, if GitHub's answer or its rules say one.
-        retry_after: Option<Duration>,
-    },
-}
-
 /// Fetches reports from the configured GitHub. One for the whole process: it holds
-/// the connections and the names that were found.
+/// the connections.
 pub struct Fetcher {
-    client: GithubClient,
-    names: Names,
+    github: Github,
     include_pull_requests: bool,
     time_max: Duration,
 }
 
 impl Fetcher {
-    /// Sets up the client; nothing is asked yet.
-    pub fn new(settings: &GithubSettings) -> Result<Self, ClientError> {
-        Ok(Self {
-            client: GithubClient::new(settings)?,
-            names: Names::default(),
-            include_pull_requests: settings.include_pull_requests,
+    /// A fetcher that asks through this door; pull requests are reported as issues
+    /// if so wished.
+    #[must_use]
+    pub fn new(github: Github, include_pull_requests: bool) -> Self {
+        Self {
+            github,
+            include_pull_requests,
             time_max: FETCH_TIMEOUT,
-        })
+        }
     }
 
-    /// Fetches the report about `owner`'s `repository`, within [`FETCH_TIMEOUT`].
+    /// What the claim of jobs needs to know about GitHub.
+    #[must_use]
+    pub fn outlook(&self) -> Outlook {
+        self.github.outlook()
+    }
+
+    /// Fetches the report about `owner`'s `repository`, within [`FETCH_TIMEOUT`],
+    /// from where `progress` stands. However it ends, `progress` says how far it came.
     ///
     /// Reading is harmless to repeat, and dropping the future stops all requests.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] says what can be done.
     pub async fn fetch(
         &self,
         owner: &Username,
         repository: &RepositoryName,
-    ) -> Result<Report, FetchFailure> {
-        let report = self.report(owner, repository);
-        timeout(self.time_max, report).await.unwrap_or_else(|_| {
-            Err(FetchFailure::Later {
+        progress: &mut Progress,
+    ) -> Result<Report, Failure> {
+        let names = timeout(self.time_max, self.walk(owner, repository, progress)).await;
+        let names = names.unwrap_or_else(|_| {
+            Err(Failure::Later {
                 reason: format!(
                     "fetching repository {owner}/{repository} took longer than {:?}",
                     self.time_max
                 ),
                 retry_after: None,
             })
-        })
+        })?;
+        Ok(report(owner, repository, std::mem::take(progress), &names))
     }
 
-    async fn report(
+    /// Reads both lists to their ends, and then the names.
+    async fn walk(
         &self,
         owner: &Username,
         repository: &RepositoryName,
-    ) -> Result<Report, FetchFailure> {
-        let (issues, contributors) = tokio::try_join!(
-            issues::fetch(&self.client, owner, repository, self.include_pull_requests),
-            contributors::fetch(&self.client, &self.names, owner, repository),
-        )?;
-        let truncated = issues.truncated || contributors.truncated;
-        if truncated {
-            tracing::warn!(%owner, %repository, "a list was too long; its end is not in the report");
-        }
-        if contributors.unavailable {
-            tracing::warn!(%owner, %repository, "GitHub does not list this many contributors");
-        }
-        Ok(Report {
-            contributors: contributors.list,
-            issues: issues.list,
-            repository: repository.as_str().to_owned(),
-            user: owner.as_str().to_owned(),
-            contributors_unavailable: contributors.unavailable,
-            truncated,
-        })
+        progress: &mut Progress,
+    ) -> Result<HashMap<u64, String>, Failure> {
+        let Progress {
+            issues,
+            contributors,
+        } = progress;
+        let pull_requests = self.include_pull_requests;
+        // One after the other: a repository that does not exist costs one request.
+        issues::fetch(&self.github, owner, repository, pull_requests, issues).await?;
+        contributors::fetch(&self.github, owner, repository, contributors).await?;
+        names::of(&self.github, &progress.contributors.items).await
+    }
+}
+
+fn report(
+    owner: &Username,
+    repository: &RepositoryName,
+    progress: Progress,
+    names: &HashMap<u64, String>,
+) -> Report {
+    let is_cut_off = |place| place == &Place::End(Ending::CutOff);
+    let truncated = is_cut_off(&progress.issues.place) || is_cut_off(&progress.contributors.place);
+    let unavailable = progress.contributors.place == Place::End(Ending::TooLarge);
+    if truncated {
+        tracing::warn!(%owner, %repository, "a list was too long; its end is not in the report");
+    }
+    if unavailable {
+        tracing::warn!(%owner, %repository, "GitHub does not list this many contributors");
+    }
+    let contributors = progress.contributors.items.into_iter();
+    Report {
+        contributors: contributors.map(|listed| named(listed, names)).collect(),
+        issues: progress.issues.items,
+        repository: repository.as_str().to_owned(),
+        user: owner.as_str().to_owned(),
+        contributors_unavailable: unavailable,
+        truncated,
+    }
+}
+
+/// Who is known by no other name goes by the login; who has no account carries the
+/// name along.
+fn named(listed: Listed, names: &HashMap<u64, String>) -> Contributor {
+    let known = listed.id.and_then(|id| names.get(&id).cloned());
+    Contributor {
+        name: known.or(listed.name).or_else(|| listed.login.clone()),
+        qtd_commits: listed.contributions,
+        user: listed.login,
     }
 }
 

@@ -1,152 +1,165 @@
-//! The names that people show, by login, remembered for a while.
+//! The names that people show.
 //!
-//! The memory is this process's own. One shared by all workers belongs where the
-//! pacing of their requests comes to stand, in [`super::client`].
+//! All workers share what is known of them, by account id. What is missing is asked
+//! for in one GraphQL query per hundred, or account by account where a token or
+//! a GitHub does not take such queries. Who shows no name goes by the login.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
-use super::FetchFailure;
-use super::client::{Answer, GithubClient};
+use super::contributors::Listed;
 use super::pages::parse;
+use crate::github::{Answer, Failure, Github, Graphql};
 
-/// Logins remembered; when they are as many, the half that was asked for longest
-/// ago is forgotten.
-const NAMES_MAX: usize = 10_000;
-/// How long a name is believed.
-const NAMES_TTL: Duration = Duration::from_secs(60 * 60);
+/// How many accounts one query asks for: GitHub refuses more.
+const BATCH: usize = 100;
+/// Accounts asked for at the same time one by one, per report.
+const CONCURRENCY: usize = 4;
+/// The query. An account is a user, an organization or a bot; a bot has no name.
+const QUERY: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
+     ... on User { databaseId login name } \
+     ... on Organization { databaseId login name } \
+     ... on Bot { databaseId login } } }";
 
-/// The part of GitHub's answer about a user that the report needs.
+/// Somebody whose name is to be found.
+#[derive(Debug, Clone)]
+struct Person {
+    id: u64,
+    node_id: Option<String>,
+    login: String,
+}
+
+/// What GitHub says about an account, in either of its languages.
 #[derive(Deserialize)]
-struct User {
+struct Account {
+    #[serde(rename = "databaseId", alias = "id")]
+    id: Option<u64>,
+    login: Option<String>,
     name: Option<String>,
 }
 
-/// What GitHub said about a login.
-struct Remembered {
-    /// `None` if the person shows no name or cannot be looked at.
-    name: Option<String>,
-    asked: Instant,
+#[derive(Deserialize)]
+struct Batch {
+    data: Option<Nodes>,
 }
 
-/// What the memory says about a login.
-#[derive(Debug, PartialEq, Eq)]
-enum Recall {
-    /// GitHub said this lately.
-    Known(Option<String>),
-    /// GitHub was not asked, or too long ago.
-    Unknown,
+#[derive(Deserialize)]
+struct Nodes {
+    nodes: Option<Vec<Option<Account>>>,
 }
 
-/// What is known of people's names.
-#[derive(Default)]
-pub(super) struct Names(Mutex<HashMap<String, Remembered>>);
-
-impl Names {
-    /// The name that `login` shows.
-    ///
-    /// `None` if there is none, and also if GitHub will not tell: a contributor
-    /// whose account is gone or closed to us does not cost the report. Only a
-    /// failure that may pass fails the fetch.
-    pub(super) async fn of(
-        &self,
-        client: &GithubClient,
-        login: &str,
-    ) -> Result<Option<String>, FetchFailure> {
-        if let Recall::Known(name) = self.recall(login, Instant::now()) {
-            return Ok(name);
-        }
-        let name = ask(client, login).await?;
-        self.remember(login, name.clone(), Instant::now());
-        Ok(name)
+impl Account {
+    /// What it is shown by.
+    fn shown(self) -> Option<(u64, String)> {
+        let name = self.name.filter(|name| !name.trim().is_empty());
+        Some((self.id?, name.or(self.login)?))
     }
+}
 
-    fn recall(&self, login: &str, now: Instant) -> Recall {
-        match self.lock().get(login) {
-            Some(known) if now.saturating_duration_since(known.asked) < NAMES_TTL => {
-                Recall::Known(known.name.clone())
+/// The name of each of these contributors, by account id. Only a failure that may
+/// pass fails this: whoever is gone or hidden goes by the login.
+pub(super) async fn of(
+    github: &Github,
+    contributors: &[Listed],
+) -> Result<HashMap<u64, String>, Failure> {
+    let people: Vec<Person> = contributors.iter().filter_map(person).collect();
+    let ids: Vec<u64> = people.iter().map(|person| person.id).collect();
+    let known = github.known_names(&ids).await?;
+    let mut names = HashMap::with_capacity(people.len());
+    let mut missing = Vec::new();
+    for (person, name) in people.into_iter().zip(known) {
+        match name {
+            Some(name) => _ = names.insert(person.id, name),
+            None => missing.push(person),
+        }
+    }
+    let one_by_one = in_batches(github, missing, &mut names).await?;
+    let asked: Vec<(u64, String)> = stream::iter(one_by_one)
+        .map(|person| alone(github, person))
+        .buffered(CONCURRENCY)
+        .try_collect()
+        .await?;
+    names.extend(asked);
+    Ok(names)
+}
+
+fn person(listed: &Listed) -> Option<Person> {
+    Some(Person {
+        id: listed.id?,
+        node_id: listed.node_id.clone(),
+        login: listed.login.clone()?,
+    })
+}
+
+/// Asks for many at once; returns those that must be asked for one by one. A query
+/// that is too heavy is halved.
+async fn in_batches(
+    github: &Github,
+    mut missing: Vec<Person>,
+    names: &mut HashMap<u64, String>,
+) -> Result<Vec<Person>, Failure> {
+    let mut one_by_one: Vec<Person> = Vec::new();
+    let mut size = BATCH;
+    while !missing.is_empty() {
+        let batch: Vec<Person> = missing.drain(..missing.len().min(size)).collect();
+        let ids: Vec<&str> = batch
+            .iter()
+            .filter_map(|one| one.node_id.as_deref())
+            .collect();
+        let query = serde_json::json!({ "query": QUERY, "variables": { "ids": ids } });
+        let subject = format!("the names of {} accounts", ids.len());
+        let (bytes, is_whole) = match github.graphql(&subject, &query).await? {
+            Graphql::Data(bytes) => (bytes, true),
+            Graphql::TooHeavy(bytes) => (bytes, false),
+            Graphql::Unusable => {
+                one_by_one.extend(batch);
+                one_by_one.append(&mut missing);
+                break;
             }
-            _ => Recall::Unknown,
+        };
+        let mut found: Vec<(u64, String)> = accounts(&bytes).filter_map(Account::shown).collect();
+        let left = batch
+            .into_iter()
+            .filter(|one| !found.iter().any(|(id, _)| *id == one.id));
+        let left: Vec<Person> = left.collect();
+        if is_whole {
+            // Not there for us: gone, hidden, or without an id of this kind.
+            found.extend(left.into_iter().map(|one| (one.id, one.login)));
+        } else if size > 1 {
+            size /= 2;
+            missing.splice(0..0, left);
+        } else {
+            one_by_one.extend(left);
         }
+        github.remember_names(&found).await;
+        names.extend(found);
     }
-
-    fn remember(&self, login: &str, name: Option<String>, now: Instant) {
-        let mut names = self.lock();
-        if names.len() >= NAMES_MAX && !names.contains_key(login) {
-            forget_older_half(&mut names);
-        }
-        names.insert(login.to_owned(), Remembered { name, asked: now });
-    }
-
-    /// A panic elsewhere cannot leave the map half-written, so it stays in use.
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    Ok(one_by_one)
 }
 
-/// Forgets at least half of the names, those asked for longest ago.
-fn forget_older_half(names: &mut HashMap<String, Remembered>) {
-    let mut times: Vec<Instant> = names.values().map(|known| known.asked).collect();
-    let middle = times.len() / 2;
-    let (_, &mut median, _) = times.select_nth_unstable(middle);
-    names.retain(|_, known| known.asked > median);
+/// The accounts that an answer holds, as far as it can be read.
+fn accounts(bytes: &[u8]) -> impl Iterator<Item = Account> {
+    let batch = serde_json::from_slice::<Batch>(bytes).ok();
+    let nodes = batch
+        .and_then(|batch| batch.data?.nodes)
+        .unwrap_or_default();
+    nodes.into_iter().flatten()
 }
 
-async fn ask(client: &GithubClient, login: &str) -> Result<Option<String>, FetchFailure> {
-    let Some(url) = client.url(&["users", login]) else {
-        return Ok(None);
-    };
+async fn alone(github: &Github, person: Person) -> Result<(u64, String), Failure> {
+    let Person { id, login, .. } = person;
     let subject = format!("user {login}");
-    match client.get(&subject, url).await {
-        Ok(Answer::Body { bytes, .. }) => parse(&subject, &bytes).map(|user: User| user.name),
-        Ok(Answer::Empty | Answer::TooLarge) | Err(FetchFailure::Final { .. }) => Ok(None),
-        Err(later @ FetchFailure::Later { .. }) => Err(later),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_is_believed_for_an_hour_and_no_name_is_an_answer_too() {
-        let (names, start) = (Names::default(), Instant::now());
-        let ann = Some("Ann".to_owned());
-        names.remember("ann", ann.clone(), start);
-        names.remember("bo", None, start);
-        let just_before = start + Duration::from_millis(3_599_999);
-        assert_eq!(names.recall("ann", just_before), Recall::Known(ann));
-        assert_eq!(names.recall("bo", just_before), Recall::Known(None));
-        assert_eq!(names.recall("ann", start + NAMES_TTL), Recall::Unknown);
-        assert_eq!(names.recall("nobody", start), Recall::Unknown);
-    }
-
-    #[test]
-    fn a_full_memory_forgets_its_older_half_and_keeps_the_newer() {
-        let (names, start) = (Names::default(), Instant::now());
-        let at = |index: usize| start + Duration::from_millis(index as u64);
-        for index in 0..NAMES_MAX {
-            names.remember(&index.to_string(), None, at(index));
-        }
-        names.remember("0", None, at(NAMES_MAX));
-        assert_eq!(
-            names.lock().len(),
-            NAMES_MAX,
-            "a known name takes no more room"
-        );
-        names.remember("one more", None, at(NAMES_MAX + 1));
-
-        let now = at(NAMES_MAX + 1);
-        assert_eq!(names.lock().len(), NAMES_MAX / 2);
-        assert_eq!(
-            names.recall(&(NAMES_MAX / 2).to_string(), now),
-            Recall::Unknown
-        );
-        for kept in ["0", "9999", "one more"] {
-            assert_eq!(names.recall(kept, now), Recall::Known(None), "{kept}");
-        }
-    }
+    let Some(url) = github.url(&["user", &id.to_string()]) else {
+        return Ok((id, login));
+    };
+    let shown = match github.get(&subject, url).await {
+        Ok(Answer::Body { bytes, .. }) => parse::<Account>(&subject, &bytes)?.shown(),
+        Ok(Answer::Empty | Answer::TooLarge) | Err(Failure::Final { .. }) => None,
+        Err(failure) => return Err(failure),
+    };
+    let name = shown.map_or(login, |(_, name)| name);
+    github.remember_names(&[(id, name.clone())]).await;
+    Ok((id, name))
 }

@@ -8,8 +8,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Response};
+use hookme_shared::queue::Pace;
 
 use super::Fetcher;
+use crate::github::Github;
 use crate::http::testing::{Server, serve};
 use crate::settings::github::GithubSettings;
 
@@ -43,12 +45,12 @@ pub(super) fn page(body: &'static str, next: impl AsRef<str>) -> Reply {
 pub(super) type Seen = Arc<Mutex<Vec<(String, HeaderMap)>>>;
 
 /// A stand-in for GitHub, and what it was asked.
-pub(super) struct Github {
+pub(super) struct StandIn {
     pub(super) server: Server,
     pub(super) seen: Seen,
 }
 
-impl Github {
+impl StandIn {
     /// Answers by path and query; what has no answer gets an empty list under
     /// `/repos` and a 404 elsewhere.
     pub(super) async fn answering(
@@ -84,14 +86,31 @@ impl Github {
     }
 
     pub(super) fn fetcher_with(&self, change: impl Fn(&mut GithubSettings)) -> Fetcher {
-        let mut settings = GithubSettings {
+        let mut settings = self.settings();
+        change(&mut settings);
+        let pull_requests = settings.include_pull_requests;
+        Fetcher::new(Github::alone(&settings).unwrap(), pull_requests)
+    }
+
+    pub(super) fn door(&self) -> Github {
+        Github::alone(&self.settings()).unwrap()
+    }
+
+    fn settings(&self) -> GithubSettings {
+        GithubSettings {
             api_url: self.server.url.clone(),
             authorization: Some(HeaderValue::from_static("Bearer t0ken")),
             include_pull_requests: false,
             timeout: Duration::from_secs(20),
-        };
-        change(&mut settings);
-        Fetcher::new(&settings).unwrap()
+            cache_max_bytes: 0,
+            pace: Pace {
+                in_flight: 0,
+                read_gap: Duration::ZERO,
+                write_gap: Duration::ZERO,
+                content_per_minute: 0,
+                content_per_hour: 0,
+            },
+        }
     }
 
     /// Everything that was asked for, path and query, sorted.

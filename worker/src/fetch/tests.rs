@@ -2,29 +2,34 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt, stream};
 
-use super::stand_in::{CONTRIBUTORS, Github, ISSUES, Reply, json, moved, page, status};
+use super::stand_in::{CONTRIBUTORS, ISSUES, Reply, StandIn, json, moved, page, status};
 use super::*;
 
-async fn fetch(fetcher: &Fetcher) -> Result<Report, FetchFailure> {
+async fn fetch(fetcher: &Fetcher) -> Result<Report, Failure> {
     let owner = Username::parse("octo").unwrap();
     fetcher
-        .fetch(&owner, &RepositoryName::parse("hello").unwrap())
+        .fetch(
+            &owner,
+            &RepositoryName::parse("hello").unwrap(),
+            &mut Progress::default(),
+        )
         .await
 }
 
-async fn fetched(github: &Github) -> Report {
+async fn fetched(github: &StandIn) -> Report {
     fetch(&github.fetcher()).await.unwrap()
 }
 
-async fn final_reason(github: &Github) -> String {
+async fn final_reason(github: &StandIn) -> String {
     match fetch(&github.fetcher()).await {
-        Err(FetchFailure::Final { reason }) => reason,
+        Err(Failure::Final { reason }) => reason,
         other => panic!("final, not {other:?}"),
     }
 }
@@ -39,7 +44,7 @@ fn titles(report: &Report) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_report_holds_what_github_listed_and_names_in_its_order() {
-    let github = Github::answering(|asked| match asked {
+    let github = StandIn::answering(|asked| match asked {
         ISSUES => Some(json(
             r#"[{"title":"a","user":{"login":"ann"},"labels":[{"name":"x","id":1}],"body":"long"},
                 {"title":"pr","user":{"login":"bo"},"labels":[],"pull_request":{"url":"u"}},
@@ -47,19 +52,21 @@ async fn a_report_holds_what_github_listed_and_names_in_its_order() {
                 {}]"#,
         )),
         CONTRIBUTORS => Some(json(
-            r#"[{"login":"ann","contributions":9,"type":"User"},
+            r#"[{"id":1,"login":"ann","contributions":9,"type":"User"},
                 {"type":"Anonymous","name":"Nemo","email":"n@example.org","contributions":3},
-                {"login":"gone","contributions":2},{"login":"../x","contributions":1}]"#,
+                {"id":2,"login":"gone","contributions":2},{"id":3,"login":"bare","contributions":1},
+                {"login":"no-id","contributions":1}]"#,
         )),
-        "/users/ann" => Some(json(r#"{"login":"ann","name":"Ann A."}"#)),
+        "/user/1" => Some(json(r#"{"id":1,"login":"ann","name":"Ann A."}"#)),
+        "/user/3" => Some(json(r#"{"id":3,"login":"bare","name":null}"#)),
         _ => None,
     })
     .await;
     let body = fetched(&github).await.into_body().unwrap();
     let expected = concat!(
         r#"{"contributors":[{"name":"Ann A.","qtd_commits":9,"user":"ann"},"#,
-        r#"{"name":"Nemo","qtd_commits":3,"user":null},{"name":null,"qtd_commits":2,"user":"gone"},"#,
-        r#"{"name":null,"qtd_commits":1,"user":"../x"}],"#,
+        r#"{"name":"Nemo","qtd_commits":3,"user":null},{"name":"gone","qtd_commits":2,"user":"gone"},"#,
+        r#"{"name":"bare","qtd_commits":1,"user":"bare"},{"name":"no-id","qtd_commits":1,"user":"no-id"}],"#,
         r#""issues":[{"author":"ann","labels":[{"name":"x","id":1}],"title":"a"},"#,
         r#"{"author":null,"labels":[],"title":"ghost"},{"author":null,"labels":null,"title":null}],"#,
         r#""repository":"hello","user":"octo"}"#,
@@ -67,13 +74,20 @@ async fn a_report_holds_what_github_listed_and_names_in_its_order() {
     assert_eq!(body, expected);
     assert_eq!(
         github.asked(),
-        [CONTRIBUTORS, ISSUES, "/users/ann", "/users/gone"]
+        [
+            "/graphql",
+            CONTRIBUTORS,
+            ISSUES,
+            "/user/1",
+            "/user/2",
+            "/user/3"
+        ]
     );
 }
 
 #[tokio::test]
 async fn every_request_carries_the_headers_that_github_asks_for() {
-    let github = Github::answering(|_| None).await;
+    let github = StandIn::answering(|_| None).await;
     fetched(&github).await;
     for (asked, headers) in github.seen.lock().unwrap().iter() {
         let header = |name| headers.get(name).map(|value| value.to_str().unwrap());
@@ -99,7 +113,7 @@ async fn every_request_carries_the_headers_that_github_asks_for() {
 #[tokio::test]
 async fn pull_requests_are_reported_when_the_operator_wants_them() {
     let list = r#"[{"title":"pr","pull_request":{}},{"title":"issue"}]"#;
-    let github = Github::answering(move |asked| (asked == ISSUES).then(|| json(list))).await;
+    let github = StandIn::answering(move |asked| (asked == ISSUES).then(|| json(list))).await;
     assert_eq!(titles(&fetched(&github).await), ["issue"]);
     let all = github.fetcher_with(|settings| settings.include_pull_requests = true);
     assert_eq!(titles(&fetch(&all).await.unwrap()), ["pr", "issue"]);
@@ -107,7 +121,7 @@ async fn pull_requests_are_reported_when_the_operator_wants_them() {
 
 #[tokio::test]
 async fn a_base_path_stands_before_every_address() {
-    let github = Github::answering(|asked| match asked {
+    let github = StandIn::answering(|asked| match asked {
         "/api/v3/repos/octo/hello/issues?per_page=100" => Some(json(r#"[{"title":"a"}]"#)),
         "/api/v3/repos/octo/hello/contributors?per_page=100" => Some(json("[]")),
         _ => None,
@@ -119,7 +133,7 @@ async fn a_base_path_stands_before_every_address() {
 
 #[tokio::test]
 async fn pages_are_followed_by_the_links_as_github_gives_them() {
-    let github = Github::answering(|asked| match asked {
+    let github = StandIn::answering(|asked| match asked {
         ISSUES => Some(page(
             r#"[{"title":"a"}]"#,
             "/repositories/1/issues?after=c%3D%3D",
@@ -138,7 +152,7 @@ async fn pages_are_followed_by_the_links_as_github_gives_them() {
 async fn lists_without_end_stop_at_their_caps_and_the_report_says_so() {
     for (list, pages) in [("issues", 100), ("contributors", 10)] {
         let path = format!("/repos/octo/hello/{list}");
-        let github = Github::answering(move |asked| {
+        let github = StandIn::answering(move |asked| {
             asked
                 .starts_with(&path)
                 .then(|| page(r#"[{"title":"a"}]"#, "?again"))
@@ -157,7 +171,7 @@ async fn lists_without_end_stop_at_their_caps_and_the_report_says_so() {
 
 #[tokio::test]
 async fn an_empty_repository_has_no_contributors() {
-    let github = Github::answering(|asked| (asked == CONTRIBUTORS).then(|| status(204, ""))).await;
+    let github = StandIn::answering(|asked| (asked == CONTRIBUTORS).then(|| status(204, ""))).await;
     let report = fetched(&github).await;
     assert!(report.contributors.is_empty() && !report.contributors_unavailable);
 }
@@ -165,7 +179,7 @@ async fn an_empty_repository_has_no_contributors() {
 #[tokio::test]
 async fn contributors_that_are_too_many_are_marked_as_unavailable() {
     let words = r#"{"message":"The history or contributor list is too large to list contributors for this repository via the API."}"#;
-    let github = Github::answering(|asked| match asked {
+    let github = StandIn::answering(|asked| match asked {
         CONTRIBUTORS => Some(status(403, words)),
         ISSUES => Some(json(r#"[{"title":"a"}]"#)),
         _ => None,
@@ -180,7 +194,7 @@ async fn contributors_that_are_too_many_are_marked_as_unavailable() {
 async fn a_missing_repository_ends_the_job_whichever_list_says_so() {
     for list in [ISSUES, CONTRIBUTORS] {
         let github =
-            Github::answering(move |asked| (asked == list).then(|| status(404, "gone"))).await;
+            StandIn::answering(move |asked| (asked == list).then(|| status(404, "gone"))).await;
         let reason = final_reason(&github).await;
         assert_eq!(
             reason,
@@ -192,7 +206,7 @@ async fn a_missing_repository_ends_the_job_whichever_list_says_so() {
 #[tokio::test]
 async fn a_rename_is_followed_within_the_origin() {
     for code in [301, 302, 307, 308] {
-        let github = Github::answering(move |asked| match asked {
+        let github = StandIn::answering(move |asked| match asked {
             ISSUES => Some(moved(code, "/repositories/1/issues")),
             "/repositories/1/issues" => Some(json(r#"[{"title":"a"}]"#)),
             _ => None,
@@ -205,7 +219,7 @@ async fn a_rename_is_followed_within_the_origin() {
 #[tokio::test]
 async fn three_redirects_are_followed_and_not_a_fourth() {
     for (steps, followed) in [(3, true), (4, false)] {
-        let github = Github::answering(move |asked| {
+        let github = StandIn::answering(move |asked| {
             let step = if asked == ISSUES {
                 0
             } else {
@@ -221,13 +235,14 @@ async fn three_redirects_are_followed_and_not_a_fourth() {
 
 #[tokio::test]
 async fn neither_a_redirect_nor_a_link_leads_to_another_origin() {
-    let stranger = Github::answering(|_| None).await;
+    let stranger = StandIn::answering(|_| None).await;
     let there = stranger.server.url.join("/repositories/1/issues").unwrap();
     let target = there.clone();
     let redirects =
-        Github::answering(move |asked| (asked == ISSUES).then(|| moved(301, target.as_str())))
+        StandIn::answering(move |asked| (asked == ISSUES).then(|| moved(301, target.as_str())))
             .await;
-    let links = Github::answering(move |asked| (asked == ISSUES).then(|| page("[]", &there))).await;
+    let links =
+        StandIn::answering(move |asked| (asked == ISSUES).then(|| page("[]", &there))).await;
     for github in [redirects, links] {
         let reason = final_reason(&github).await;
         assert!(reason.contains("outside of API_URL"), "{reason}");
@@ -252,16 +267,12 @@ async fn trouble_is_for_later() {
             "GitHub's answer for repository octo/hello broke off",
             Reply(200, vec![], cut),
         ),
-        (
-            "secondary rate limit",
-            status(403, r#"{"message":"secondary rate limit"}"#),
-        ),
     ])
     .into_iter()
     .map(|(words, reply)| (words, Mutex::new(Some(reply))))
     .collect();
     for (words, reply) in troubles {
-        let github = Github::answering(move |asked| {
+        let github = StandIn::answering(move |asked| {
             if asked == ISSUES {
                 reply.lock().unwrap().take()
             } else {
@@ -269,7 +280,7 @@ async fn trouble_is_for_later() {
             }
         })
         .await;
-        let Err(FetchFailure::Later {
+        let Err(Failure::Later {
             reason,
             retry_after,
         }) = fetch(&github.fetcher()).await
@@ -277,11 +288,52 @@ async fn trouble_is_for_later() {
             panic!("{words} is for later");
         };
         assert!(reason.contains(words), "{reason}");
-        let minute = words
-            .starts_with("secondary")
-            .then_some(Duration::from_secs(60));
-        assert_eq!(retry_after, minute, "{reason}");
+        assert_eq!(retry_after, None, "{reason}");
     }
+}
+
+#[tokio::test]
+async fn a_limit_makes_the_job_wait_and_not_fail() {
+    let words = r#"{"message":"secondary rate limit"}"#;
+    let github =
+        StandIn::answering(move |asked| (asked == ISSUES).then(|| status(403, words))).await;
+    let Err(Failure::Wait { delay, .. }) = fetch(&github.fetcher()).await else {
+        panic!("a limit is no failure");
+    };
+    assert_eq!(delay, Duration::from_secs(60));
+}
+
+#[tokio::test]
+async fn a_fetch_that_has_to_wait_goes_on_where_it_stood() {
+    let refusing = Arc::new(AtomicBool::new(true));
+    let refuses = Arc::clone(&refusing);
+    let github = StandIn::answering(move |asked| match asked {
+        ISSUES => Some(page(r#"[{"title":"a"}]"#, "?after=b")),
+        "/repos/octo/hello/issues?after=b" if refuses.load(Ordering::SeqCst) => {
+            Some(status(429, "{}"))
+        }
+        "/repos/octo/hello/issues?after=b" => Some(json(r#"[{"title":"b"}]"#)),
+        _ => None,
+    })
+    .await;
+    let fetcher = github.fetcher();
+    let owner = Username::parse("octo").unwrap();
+    let name = RepositoryName::parse("hello").unwrap();
+    let mut progress = Progress::default();
+    let refused = fetcher.fetch(&owner, &name, &mut progress).await;
+    assert!(matches!(refused, Err(Failure::Wait { .. })), "{refused:?}");
+
+    refusing.store(false, Ordering::SeqCst);
+    let kept = progress.compress(1_000_000).unwrap();
+    let mut progress = Progress::decompress(&kept, 1_000_000).unwrap();
+    let report = fetcher.fetch(&owner, &name, &mut progress).await.unwrap();
+    assert_eq!(titles(&report), ["a", "b"]);
+    let first_page = github
+        .asked()
+        .iter()
+        .filter(|asked| *asked == ISSUES)
+        .count();
+    assert_eq!(first_page, 1);
 }
 
 #[tokio::test]
@@ -293,7 +345,7 @@ async fn a_gigantic_page_ends_the_job_at_the_bound() {
         }))
     };
     let github =
-        Github::answering(move |asked| (asked == ISSUES).then(|| Reply(200, vec![], endless())))
+        StandIn::answering(move |asked| (asked == ISSUES).then(|| Reply(200, vec![], endless())))
             .await;
     let reason = final_reason(&github).await;
     assert!(reason.contains("longer than 8388608 bytes"), "{reason}");
@@ -301,7 +353,7 @@ async fn a_gigantic_page_ends_the_job_at_the_bound() {
 
 #[tokio::test]
 async fn a_name_costs_the_report_only_if_asking_later_may_help() {
-    let list = r#"[{"login":"ann","contributions":1}]"#;
+    let list = r#"[{"id":1,"login":"ann","contributions":1}]"#;
     for (code, kept) in [
         (404, true),
         (403, true),
@@ -309,46 +361,23 @@ async fn a_name_costs_the_report_only_if_asking_later_may_help() {
         (500, false),
         (429, false),
     ] {
-        let github = Github::answering(move |asked| match asked {
+        let github = StandIn::answering(move |asked| match asked {
             CONTRIBUTORS => Some(json(list)),
-            "/users/ann" => Some(status(code, "{}")),
+            "/user/1" => Some(status(code, "{}")),
             _ => None,
         })
         .await;
         match fetch(&github.fetcher()).await {
-            Ok(report) => assert!(kept && report.contributors[0].name.is_none(), "{code}"),
+            Ok(report) => {
+                let name = report.contributors[0].name.as_deref();
+                assert!(kept && name == Some("ann"), "{code}");
+            }
             Err(failure) => {
-                assert!(
-                    !kept && matches!(failure, FetchFailure::Later { .. }),
-                    "{code} {failure}"
-                );
+                let passes = matches!(failure, Failure::Later { .. } | Failure::Wait { .. });
+                assert!(!kept && passes, "{code} {failure}");
             }
         }
     }
-}
-
-#[tokio::test]
-async fn a_name_is_asked_for_once_and_then_remembered() {
-    let list = r#"[{"login":"ann","contributions":1}]"#;
-    let github = Github::answering(move |asked| match asked {
-        CONTRIBUTORS => Some(json(list)),
-        "/users/ann" => Some(json(r#"{"name":"Ann"}"#)),
-        _ => None,
-    })
-    .await;
-    let fetcher = github.fetcher();
-    for _ in 0..3 {
-        let report = fetch(&fetcher).await.unwrap();
-        assert_eq!(report.contributors[0].name.as_deref(), Some("Ann"));
-    }
-    assert_eq!(
-        github
-            .asked()
-            .iter()
-            .filter(|asked| *asked == "/users/ann")
-            .count(),
-        1
-    );
 }
 
 #[tokio::test]
@@ -360,7 +389,7 @@ async fn a_github_that_keeps_silent_is_for_later_by_request_and_as_a_whole() {
             Body::from_stream(stream::pending::<Result<Bytes, Infallible>>()),
         )
     };
-    let github = Github::answering(move |asked| (asked == ISSUES).then(stuck)).await;
+    let github = StandIn::answering(move |asked| (asked == ISSUES).then(stuck)).await;
     let short = Duration::from_millis(50);
     let one_request = github.fetcher_with(|settings| settings.timeout = short);
     let mut as_a_whole = github.fetcher();
@@ -370,7 +399,7 @@ async fn a_github_that_keeps_silent_is_for_later_by_request_and_as_a_whole() {
         (as_a_whole, "took longer than 50ms"),
     ];
     for (fetcher, words) in table {
-        let Err(FetchFailure::Later { reason, .. }) = fetch(&fetcher).await else {
+        let Err(Failure::Later { reason, .. }) = fetch(&fetcher).await else {
             panic!("silence is for later");
         };
         assert!(reason.contains(words), "{reason}");
@@ -379,7 +408,7 @@ async fn a_github_that_keeps_silent_is_for_later_by_request_and_as_a_whole() {
 
 #[tokio::test]
 async fn a_fetch_can_move_between_threads() {
-    let github = Github::answering(|_| None).await;
+    let github = StandIn::answering(|_| None).await;
     let fetcher = github.fetcher();
     assert!(fetch(&fetcher).boxed().await.is_ok());
 }

@@ -5,6 +5,7 @@
 //! that says what should happen, and somebody else makes it happen. So there is
 //! no `async`, no HTTP client, no clock and no random generator below this line.
 
+pub mod caching;
 pub mod delivery;
 mod excerpt;
 pub mod github;

@@ -25,17 +25,17 @@ pub fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let wait = if digits {
         Duration::from_secs(value.parse().unwrap_or(u64::MAX))
     } else {
-        wait_until(httpdate::parse_http_date(value).ok()?, headers)?
+        let until = httpdate::parse_http_date(value).ok()?;
+        until.duration_since(answered(headers)?).unwrap_or_default()
     };
     Some(wait.min(RETRY_AFTER_MAX))
 }
 
-/// How long after the answer's `Date` the point `until` lies; zero if before it,
-/// `None` if the answer has no `Date` that can be read.
-pub(super) fn wait_until(until: SystemTime, headers: &HeaderMap) -> Option<Duration> {
+/// When the answer was given by its own `Date`, to the second; `None` if it has
+/// none that can be read.
+pub(super) fn answered(headers: &HeaderMap) -> Option<SystemTime> {
     let date = headers.get(DATE)?.to_str().ok()?;
-    let answered = httpdate::parse_http_date(date).ok()?;
-    Some(until.duration_since(answered).unwrap_or_default())
+    httpdate::parse_http_date(date).ok()
 }
 
 #[cfg(test)]

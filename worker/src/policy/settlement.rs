@@ -3,29 +3,31 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use hookme_shared::queue::Settlement;
+use hookme_shared::queue::{QueueError, Settlement};
 
 use super::delivery::Delivery;
 use super::retry::RetryPolicy;
-use crate::fetch::FetchFailure;
+use crate::github::Failure;
 
-/// What becomes of a job whose report could not be fetched.
+/// What becomes of a job whose report could not be fetched: an error if that lies
+/// with Redis.
 ///
 /// - `failures`: failures before this one.
 /// - `jitter`: a uniform sample in `[0, 1]`.
-#[must_use]
 pub fn after_fetch(
-    failure: FetchFailure,
+    failure: Failure,
     failures: u32,
     retry: &RetryPolicy,
     jitter: f64,
-) -> Settlement {
+) -> Result<Settlement, QueueError> {
     match failure {
-        FetchFailure::Final { reason } => Settlement::Bury { reason },
-        FetchFailure::Later {
+        Failure::Final { reason } => Ok(Settlement::Bury { reason }),
+        Failure::Later {
             reason,
             retry_after,
-        } => after_failure(reason, retry_after, failures, retry, jitter),
+        } => Ok(after_failure(reason, retry_after, failures, retry, jitter)),
+        Failure::Wait { delay, reason } => Ok(Settlement::Defer { delay, reason }),
+        Failure::Queue(error) => Err(error),
     }
 }
 
@@ -91,14 +93,26 @@ mod tests {
     }
 
     #[test]
+    fn waiting_for_github_spends_no_try() {
+        let retry = RetryPolicy::new(Duration::from_secs(5), 0);
+        let delay = Duration::from_secs(3_600);
+        let wait = Failure::Wait {
+            delay,
+            reason: String::new(),
+        };
+        let settlement = after_fetch(wait, 9, &retry, 1.0).unwrap();
+        assert!(matches!(settlement, Settlement::Defer { delay: kept, .. } if kept == delay));
+    }
+
+    #[test]
     fn what_cannot_succeed_is_not_tried_again() {
         let retry = RetryPolicy::new(Duration::from_secs(5), 3);
-        let gone = FetchFailure::Final {
+        let gone = Failure::Final {
             reason: "gone".to_owned(),
         };
         assert!(matches!(
             after_fetch(gone, 0, &retry, 0.0),
-            Settlement::Bury { .. }
+            Ok(Settlement::Bury { .. })
         ));
         let disabled = Delivery::Final {
             reason: "410".to_owned(),

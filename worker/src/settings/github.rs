@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use hookme_shared::queue::Pace;
 use hookme_shared::secret::Secret;
 use hookme_shared::settings::Mistakes;
 use reqwest::header::HeaderValue;
 use url::Url;
 
 use super::TIMEOUTS;
+use super::pace::PaceArguments;
 
 /// The variables about GitHub, as they were given.
 #[derive(Debug, Clone, clap::Args)]
@@ -34,6 +36,14 @@ pub struct GithubArguments {
     /// The longest that one request to GitHub may take, in ms
     #[arg(long, env, value_name = "MS", default_value = "30000")]
     pub github_timeout: String,
+
+    /// What GitHub's answers may take in Redis, for all workers to use again, in
+    /// bytes; 0 keeps none
+    #[arg(long, env, value_name = "BYTES", default_value = "67108864")]
+    pub github_cache_max_bytes: String,
+
+    #[command(flatten)]
+    pace: PaceArguments,
 }
 
 /// Checked settings about GitHub.
@@ -47,6 +57,10 @@ pub struct GithubSettings {
     pub include_pull_requests: bool,
     /// The longest that one request may take, with its body.
     pub timeout: Duration,
+    /// What kept answers may take in Redis, in bytes; 0 keeps none.
+    pub cache_max_bytes: u64,
+    /// How fast all workers together may ask.
+    pub pace: Pace,
 }
 
 impl GithubArguments {
@@ -61,11 +75,19 @@ impl GithubArguments {
         let include_pull_requests =
             mistakes.parse_bool("INCLUDE_PULL_REQUESTS", &self.include_pull_requests);
         let timeout = mistakes.parse_ms("GITHUB_TIMEOUT", &self.github_timeout, TIMEOUTS);
+        let cache_max_bytes = mistakes.parse_count(
+            "GITHUB_CACHE_MAX_BYTES",
+            &self.github_cache_max_bytes,
+            0..=1 << 40,
+        );
+        let pace = self.pace.check(mistakes);
         Some(GithubSettings {
             api_url: api_url?,
             authorization,
             include_pull_requests,
             timeout,
+            cache_max_bytes,
+            pace,
         })
     }
 }

@@ -4,6 +4,7 @@
 //! mistakes of one start can be shown together.
 
 pub mod github;
+pub mod pace;
 pub mod webhook;
 pub mod work;
 

@@ -71,6 +71,8 @@ pub(crate) async fn fail_first_delivery(queue: &Queue) -> anyhow::Result<()> {
             wanted: BATCH_MAX,
             holds_nothing: false,
             turn: 0,
+            identity: None,
+            fetches: true,
         };
         let batch = queue.claim("seed", &request).await?;
         if batch.jobs.is_empty() {

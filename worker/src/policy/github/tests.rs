@@ -1,17 +1,31 @@
 //! Answers of every shape that GitHub is known to give, and what each means.
 
-use proptest::prelude::*;
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::*;
 
+mod budget;
+mod graphql;
+mod limits;
+mod properties;
+
 const SECONDARY: &str = r#"{"message":"You have exceeded a secondary rate limit. Please wait a few minutes before you try again."}"#;
+const CONTENT: &str = r#"{"message":"You have exceeded a secondary rate limit and have been temporarily blocked from content creation. Please retry your request again later."}"#;
 const PRIMARY: &str = r#"{"message":"API rate limit exceeded for user ID 1.","documentation_url":"https://docs.github.com/rest/overview/rate-limits-for-the-rest-api"}"#;
+const LOGINS: &str =
+    r#"{"message":"Maximum number of login attempts exceeded. Please try again later."}"#;
+const TOO_LARGE: &str = r#"{"message":"The history or contributor list is too large to list contributors for this repository via the API."}"#;
 const DATE: (&str, &str) = ("date", "Tue, 19 Jul 2022 04:40:37 GMT");
 /// The `Date` above, in seconds since 1970.
 const DATE_SECONDS: u64 = 1_658_205_637;
+const NONE_LEFT: (&str, &str) = ("x-ratelimit-remaining", "0");
+const MANY_LEFT: (&str, &str) = ("x-ratelimit-remaining", "4771");
+/// 3,000 seconds after [`DATE`].
+const RESET: (&str, &str) = ("x-ratelimit-reset", "1658208637");
 
-fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
+type Pairs<'a> = [(&'a str, &'a str)];
+
+fn headers(pairs: &Pairs<'_>) -> HeaderMap {
     let pair = |(name, value): &(&str, &str)| {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         (name, HeaderValue::from_str(value).unwrap())
@@ -19,147 +33,81 @@ fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
     pairs.iter().map(pair).collect()
 }
 
-fn reading(status: u16, pairs: &[(&str, &str)], body: &str) -> Reading {
+fn reading(call: Call, status: u16, pairs: &Pairs<'_>, body: &str) -> Reading {
     let status = StatusCode::from_u16(status).unwrap();
-    read("repository a/b", status, &headers(pairs), body.as_bytes())
+    let headers = headers(pairs);
+    read("repository a/b", call, status, &headers, body.as_bytes())
+}
+
+/// The refusal that both kinds of call are told, but for a 422.
+fn refused(status: u16, pairs: &Pairs<'_>, body: &str) -> Refusal {
+    let told = reading(Call::Read, status, pairs, body);
+    assert_eq!(told, reading(Call::Create, status, pairs, body));
+    match told {
+        Reading::Refused(refusal) => refusal,
+        other => panic!("{status} {pairs:?} {body} is a refusal, not {other:?}"),
+    }
 }
 
 fn final_reason(status: u16, body: &str) -> String {
-    match reading(status, &[("x-ratelimit-remaining", "4927")], body) {
+    match reading(Call::Read, status, &[MANY_LEFT], body) {
         Reading::Final { reason } => reason,
-        other => panic!("{status} is final, not {other:?}"),
+        other => panic!("{status} {body} is final, not {other:?}"),
     }
 }
 
 /// The wait in seconds.
-fn wait(status: u16, pairs: &[(&str, &str)], body: &str) -> Option<u64> {
-    match reading(status, pairs, body) {
+fn later(status: u16, pairs: &Pairs<'_>, body: &str) -> Option<u64> {
+    match reading(Call::Read, status, pairs, body) {
         Reading::Later { retry_after, .. } => retry_after.map(|wait| wait.as_secs()),
-        other => panic!("{status} {pairs:?} is for later, not {other:?}"),
+        other => panic!("{status} {pairs:?} {body} is for later, not {other:?}"),
+    }
+}
+
+fn primary(resource: &str) -> Limit {
+    Limit::Primary {
+        resource: resource.to_owned(),
     }
 }
 
 #[test]
-fn an_answer_that_serves_is_taken() {
-    assert_eq!(
-        reading(200, &[("x-ratelimit-remaining", "0")], "[]"),
-        Reading::Body
-    );
-    assert_eq!(reading(204, &[], ""), Reading::Empty);
-    for status in [301, 302, 307, 308] {
-        let there = "https://api.github.com/repositories/1";
-        assert_eq!(
-            reading(status, &[("location", there)], ""),
-            Reading::Moved(there.to_owned())
-        );
-        assert_eq!(wait(status, &[], ""), None);
-    }
-}
-
-#[test]
-fn a_secondary_limit_waits_a_minute_or_what_retry_after_says_and_not_for_the_reset() {
-    let reset = (DATE_SECONDS + 3_000).to_string();
-    let reset = ("x-ratelimit-reset", reset.as_str());
-    let many = ("x-ratelimit-remaining", "4771");
-    let old_url = r#"{"documentation_url":"https://developer.github.com/v3/#abuse-rate-limits"}"#;
-    let abuse = r#"{"message":"You have triggered an abuse detection mechanism."}"#;
+fn an_answer_that_serves_is_taken_even_if_it_is_the_last_of_the_hour() {
     let table = [
-        (403, vec![], SECONDARY, 60),
-        (429, vec![], SECONDARY, 60),
-        (403, vec![DATE, many, reset], SECONDARY, 60),
-        (
-            403,
-            vec![DATE, many, reset, ("gh-limited-by", "search")],
-            "{}",
-            60,
-        ),
-        (403, vec![many], old_url, 60),
-        (403, vec![many], abuse, 60),
-        (403, vec![("retry-after", "8")], SECONDARY, 8),
-        (
-            403,
-            vec![DATE, ("retry-after", "Tue, 19 Jul 2022 04:40:47 GMT")],
-            SECONDARY,
-            10,
-        ),
-        (
-            403,
-            vec![
-                DATE,
-                ("retry-after", "8"),
-                ("x-ratelimit-remaining", "0"),
-                reset,
-            ],
-            SECONDARY,
-            3_001,
-        ),
+        (200, Reading::Body),
+        (201, Reading::Created),
+        (204, Reading::Empty),
+        (304, Reading::Unchanged),
     ];
-    for (status, pairs, body, seconds) in table {
-        assert_eq!(
-            wait(status, &pairs, body),
-            Some(seconds),
-            "{status} {pairs:?} {body}"
-        );
-    }
-    let Reading::Later { reason, .. } = reading(403, &[("x-ratelimit-remaining", "0")], SECONDARY)
-    else {
-        panic!("a secondary limit is for later");
-    };
-    assert_eq!(reason, "GitHub's secondary rate limit was met (403)");
-}
-
-#[test]
-fn the_hourly_limit_waits_for_its_reset_by_githubs_own_date() {
-    let none = ("x-ratelimit-remaining", "0");
-    let reset_in = |seconds: i64| DATE_SECONDS.saturating_add_signed(seconds).to_string();
-    let table = [
-        (3_000, 3_001),
-        (60, 61),
-        (10, 60),
-        (0, 60),
-        (-500, 60),
-        (400_000_000, 86_400),
-    ];
-    for (reset, seconds) in table {
-        let reset = reset_in(reset);
-        for status in [403, 429] {
-            let told = [DATE, none, ("x-ratelimit-reset", reset.as_str())];
-            assert_eq!(
-                wait(status, &told, PRIMARY),
-                Some(seconds),
-                "{status} {reset}"
-            );
+    for (status, expected) in table {
+        for pairs in [&[][..], &[DATE, NONE_LEFT, RESET]] {
+            let told = reading(Call::Read, status, pairs, SECONDARY);
+            assert_eq!(told, expected, "{status} {pairs:?}");
         }
     }
-    let soon = reset_in(3_000);
-    assert_eq!(
-        wait(403, &[none, ("x-ratelimit-reset", &soon)], PRIMARY),
-        Some(60),
-        "no Date"
-    );
-    assert_eq!(
-        wait(403, &[DATE, none, ("x-ratelimit-reset", "soon")], PRIMARY),
-        Some(60)
-    );
-    assert_eq!(wait(403, &[DATE, none], PRIMARY), Some(60));
 }
 
 #[test]
-fn a_429_or_a_retry_after_without_known_words_is_a_limit_too() {
-    assert_eq!(wait(429, &[], ""), Some(60));
-    assert_eq!(wait(429, &[("retry-after", "8")], "{}"), Some(8));
-    assert_eq!(
-        wait(403, &[("retry-after", "8")], r#"{"message":"no"}"#),
-        Some(8)
-    );
-    let logins =
-        r#"{"message":"Maximum number of login attempts exceeded. Please try again later."}"#;
-    assert_eq!(wait(403, &[], logins), Some(60));
+fn what_moved_is_told_with_its_address_and_whether_for_good() {
+    let there = "https://api.github.com/repositories/1";
+    for (status, permanent) in [(301, true), (308, true), (302, false), (307, false)] {
+        let expected = Reading::Moved {
+            location: there.to_owned(),
+            permanent,
+        };
+        let told = reading(Call::Read, status, &[("location", there)], "");
+        assert_eq!(told, expected, "{status}");
+        assert_eq!(later(status, &[], ""), None, "{status} without an address");
+    }
 }
 
 #[test]
 fn a_refusal_that_is_no_limit_is_final_and_tells_what_github_said() {
     let table = [
+        (
+            400,
+            r#"{"message":"Unknown API version."}"#,
+            "GitHub cannot read the request for repository a/b (400): Unknown API version.",
+        ),
         (
             403,
             r#"{"message":"Must have push access."}"#,
@@ -194,7 +142,16 @@ fn a_refusal_that_is_no_limit_is_final_and_tells_what_github_said() {
     ];
     for (status, body, reason) in table {
         assert_eq!(final_reason(status, body), reason);
+        // GitHub Enterprise Server with its limits switched off sends no numbers.
+        let unnumbered = reading(Call::Read, status, &[], body);
+        let reason = reason.to_owned();
+        assert_eq!(unnumbered, Reading::Final { reason });
     }
+    let sso = [("x-github-sso", "required; url=https://example.com/secret")];
+    let Reading::Final { reason } = reading(Call::Read, 403, &sso, "{}") else {
+        panic!("a missing single sign-on is final");
+    };
+    assert!(!reason.contains("secret"), "{reason}");
 }
 
 #[test]
@@ -210,62 +167,35 @@ fn githubs_words_are_cut_and_escaped() {
 
 #[test]
 fn contributors_that_are_too_many_are_no_error_even_with_nothing_remaining() {
-    let body = r#"{"message":"The history or contributor list is too large to list contributors for this repository via the API."}"#;
-    assert_eq!(reading(403, &[], body), Reading::TooLarge);
-    assert_eq!(
-        reading(403, &[("x-ratelimit-remaining", "0")], body),
-        Reading::TooLarge
-    );
-}
-
-#[test]
-fn a_bad_token_is_for_later_and_names_the_setting() {
-    let Reading::Later {
-        reason,
-        retry_after,
-    } = reading(401, &[], r#"{"message":"Bad credentials"}"#)
-    else {
-        panic!("401 is for later");
-    };
-    assert!(
-        reason.contains("API_TOKEN") && reason.ends_with("(401): Bad credentials"),
-        "{reason}"
-    );
-    assert_eq!(retry_after, Some(PAUSE_MIN));
+    for pairs in [&[][..], &[DATE, NONE_LEFT, RESET], &[("retry-after", "8")]] {
+        let told = reading(Call::Read, 403, pairs, TOO_LARGE);
+        assert_eq!(told, Reading::TooLarge, "{pairs:?}");
+    }
 }
 
 #[test]
 fn trouble_at_github_is_for_later() {
-    for status in [202, 304, 400, 406, 408, 500, 502, 503, 504] {
-        assert_eq!(wait(status, &[], "<html><b>Unicorn!</b>"), None, "{status}");
+    for status in [202, 303, 406, 408, 500, 502, 503, 504] {
+        let page = "<html><b>Unicorn!</b>";
+        assert_eq!(later(status, &[], page), None, "{status}");
+        let used_up = [DATE, NONE_LEFT, RESET];
+        assert_eq!(later(status, &used_up, SECONDARY), None, "{status}");
+        let soon = [("retry-after", "9")];
+        assert_eq!(later(status, &soon, "{}"), Some(9), "{status}");
+    }
+}
+
+#[test]
+fn a_page_in_place_of_a_refusal_comes_from_a_proxy_and_is_for_later() {
+    let typed = [("content-type", "text/html; charset=utf-8")];
+    for status in [400, 403] {
+        assert_eq!(later(status, &typed, "No entry"), Some(60), "{status}");
         assert_eq!(
-            wait(status, &[("retry-after", "9")], "{}"),
-            Some(9),
+            later(status, &[], "\n<!DOCTYPE html>"),
+            Some(60),
             "{status}"
         );
     }
-    let page = [("content-type", "text/html; charset=utf-8")];
-    assert_eq!(wait(403, &page, "Forbidden by the proxy"), Some(60));
-    assert_eq!(wait(403, &[], "\n<!DOCTYPE html>"), Some(60));
-}
-
-proptest! {
-    #[test]
-    fn a_limit_without_retry_after_never_waits_less_than_a_minute_or_more_than_a_day(
-        limited in prop_oneof![Just(403_u16), Just(429)], reset: u64, remaining in 0_u32..2, dated: bool,
-    ) {
-        let (reset, remaining) = (reset.to_string(), remaining.to_string());
-        let mut pairs = vec![("x-ratelimit-reset", reset.as_str()), ("x-ratelimit-remaining", &remaining)];
-        pairs.extend(dated.then_some(DATE));
-        let seconds = wait(limited, &pairs, SECONDARY).unwrap();
-        prop_assert!((60..=86_400).contains(&seconds), "{seconds}");
-    }
-
-    #[test]
-    fn no_answer_panics(status in 100_u16..600, body: Vec<u8>, value in "[ -~]{0,30}") {
-        let names = ["retry-after", "x-ratelimit-reset", "x-ratelimit-remaining", "date", "location"];
-        let pairs: Vec<_> = names.iter().map(|name| (*name, value.as_str())).collect();
-        let status = StatusCode::from_u16(status).unwrap();
-        drop(read("user x", status, &headers(&pairs), &body));
-    }
+    let told = reading(Call::Read, 429, &typed, "Slow down");
+    assert!(matches!(told, Reading::Refused(_)), "{told:?}");
 }

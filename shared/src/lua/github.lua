@@ -1,0 +1,128 @@
+-- What all workers know of GitHub's limits, and what follows from it. The record
+-- of an identity is one hash; its fields carry their scope first:
+--
+--   <scope>:until_ms :reason :request_id   a pause, or one that ended and awaits its probe
+--   <scope>:probe :probe_until_ms          the one request that tries whether it is over
+--   <resource>:limit :remaining :reset_ms  what GitHub said is left of its hour
+--   read_next_ms write_next_ms             no request, no write starts sooner
+--   served                                 the worker that had the last turn
+--   strikes struck_ms                      secondary refusals, and the last of them
+--   caps_percent caps_ms                   what is left of the content caps, since when
+--
+-- A scope is `all`, `content`, `token`, or one of GitHub's resources: core, graphql.
+
+-- A pause that GitHub gave no length: this long, doubled with each strike. GitHub
+-- Docs, "Rate limits for the REST API": at least a minute, growing.
+local PAUSE_MIN_MS, PAUSE_MAX_MS = 60000, 1800000
+-- A pause is longer than asked by up to this share, so that not all come back at once.
+local PAUSE_JITTER = 0.1
+-- After so long without a refusal strikes are forgotten and caps rise.
+local QUIET_MS = 3600000
+-- What the caps fall to at the least, and what they regain per quiet hour, in percent.
+local CAPS_MIN, CAPS_RAISE = 5, 10
+-- Two resets this near to each other are of one window: GitHub tells whole seconds.
+local SAME_WINDOW_MS = 3000
+-- A request starts so long after a reset, for the same reason.
+local AFTER_RESET_MS = 1000
+-- What is known of an identity is kept so long after its last use.
+local KNOWN_MS = 7 * 86400000
+-- While a probe is under way, others look again after this.
+local PROBE_LOOK_MS = 200
+
+local function read_limits(ns, identity)
+    return pairs_of(redis.call('HGETALL', key.github_limits(ns, identity)))
+end
+
+-- A number of the record; what somebody damaged counts as absent.
+local function known_ms(known, field) return tonumber(known[field] or '') end
+
+-- The scopes whose pause a request meets. A token that GitHub refused is parked
+-- alone: another token of the same identity is not.
+local function scopes_of(known, resource, class, token)
+    local scopes = { 'all', resource }
+    if class == 'content' then scopes[#scopes + 1] = 'content' end
+    if known['token:of'] == token then scopes[#scopes + 1] = 'token' end
+    return scopes
+end
+
+-- The requests that are left for others: a fiftieth and at least 20, but never more
+-- than a tenth. What makes content needs no such share.
+local function floor_of(limit, class)
+    if class ~= 'read' then return 0 end
+    return math.min(math.max(20, math.ceil(limit / 50)), math.floor(limit / 10))
+end
+
+-- Until when nothing is left of the resource's hour, or nil.
+local function budget_until(known, resource, class, in_flight, at_ms)
+    local left, reset_ms = known_ms(known, resource .. ':remaining'), known_ms(known, resource .. ':reset_ms')
+    if not left or not reset_ms or reset_ms + AFTER_RESET_MS <= at_ms then return nil end
+    local limit = known_ms(known, resource .. ':limit') or 0
+    if left - in_flight > floor_of(limit, class) then return nil end
+    return reset_ms + AFTER_RESET_MS
+end
+
+-- What keeps a request from being sent at all: {scope, until_ms}. Or nil, and the
+-- scopes whose pause is over and which this request would be the probe of.
+local function obstacle(known, resource, class, token, in_flight, at_ms)
+    local worst, probes = nil, {}
+    local function blocked(scope, until_ms)
+        if not worst or until_ms > worst.until_ms then worst = { scope = scope, until_ms = until_ms } end
+    end
+    for _, scope in ipairs(scopes_of(known, resource, class, token)) do
+        local until_ms = known_ms(known, scope .. ':until_ms')
+        local probed_ms = known_ms(known, scope .. ':probe_until_ms')
+        if until_ms and until_ms > at_ms then
+            blocked(scope, until_ms)
+        elseif until_ms and probed_ms and probed_ms > at_ms then
+            blocked(scope, math.min(probed_ms, at_ms + PROBE_LOOK_MS))
+        elseif until_ms then
+            probes[#probes + 1] = scope
+        end
+    end
+    local reset_ms = budget_until(known, resource, class, in_flight, at_ms)
+    if reset_ms then blocked(resource, reset_ms) end
+    return worst, probes
+end
+
+-- What a job waits for, in words that follow "waits for".
+local function awaited(scope)
+    if scope == 'all' then return "the end of GitHub's secondary rate limit" end
+    if scope == 'content' then return "GitHub's limit of new content" end
+    if scope == 'token' then return 'a valid API_TOKEN, as GitHub refused this one,' end
+    if scope == 'turn' then return 'its turn to ask GitHub' end
+    return "GitHub's rate limit of " .. scope
+end
+
+-- The percentage of the content caps that is in force.
+local function caps_percent(known, at_ms)
+    local percent, since_ms = known_ms(known, 'caps_percent'), known_ms(known, 'caps_ms')
+    if not percent or not since_ms then return 100 end
+    return math.min(100, percent + CAPS_RAISE * math.max(0, math.floor((at_ms - since_ms) / QUIET_MS)))
+end
+
+-- Changes what is known: for the requests that follow in the same call, and for the
+-- record, which is written at its end.
+local function note(turn, field, value)
+    turn.known[field], turn.fields[field] = value, value
+end
+
+-- Writes what `note` changed.
+local function write_known(ns, identity, turn)
+    local fields = {}
+    for field, value in pairs(turn.fields) do
+        fields[#fields + 1], fields[#fields + 2] = field, value
+    end
+    if #fields > 0 then redis.call('HSET', key.github_limits(ns, identity), unpack(fields)) end
+end
+
+-- Whether jobs that ask GitHub may be claimed: until when not, and for what they
+-- wait; or whether only one may, to be the probe.
+local function gate(ns, identity, token, at_ms)
+    local worst, probes = obstacle(read_limits(ns, identity), 'core', 'read', token, 0, at_ms)
+    if worst then return worst.until_ms, worst.scope end
+    return nil, nil, #probes > 0
+end
+
+local function end_asking(ns, hash, asker)
+    if redis.call('GET', key.github_asking(ns, hash)) == asker then redis.call('DEL', key.github_asking(ns, hash)) end
+end

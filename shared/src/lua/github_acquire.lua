@@ -1,0 +1,160 @@
+-- github_acquire: lets requests to GitHub start, for all workers as one client.
+--
+-- Moves    nothing of a job
+-- Keys     1 the namespace with its hash tag
+-- Args     1 identity   whose limits count: a user, or the address that we come from
+--          2 token      its fingerprint; empty: none
+--          3 worker     its id
+--          4 term       ms after its start until a request counts as lost
+--          5 in flight  requests at once         0 is no limit, here and below
+--          6 read gap   ms between two starts
+--          7 write gap  ms between the starts of two writes
+--          8 content a minute  9 content an hour, exact over any such span
+--         10 lease  11 class: read, write or content  12 resource: core or graphql
+--         13 patience   ms that the caller waits, 0 or more; and so on for each request
+-- Returns  for each {'ok', ms until it may start} or {'wait', ms, until_ms, words};
+--          the words follow "waits for"
+-- Cost     O(requests * log of the content of an hour)
+-- Repeat   may grant a second time; after a lost reply, release the lease instead
+--
+-- One script, because GitHub counts all workers as one.
+
+-- With several waiting, each looks again after this, times their number.
+local TURN_LOOK_MS, TURN_LOOK_MAX_MS = 20, 250
+-- A worker that was told to wait counts as waiting for this much longer.
+local LATE_MS = 300
+-- From half of the hour's content on, the gap grows from the one to the other.
+local CONTENT_GAP_MIN_MS, CONTENT_GAP_MAX_MS = 1000, 8000
+local MINUTE_MS, HOUR_MS = 60000, 3600000
+
+-- The earliest start, from `from_ms` on, with fewer than `most` starts in the span
+-- before it.
+local function after_window(content, from_ms, span_ms, most)
+    local count = redis.call('ZCOUNT', content, '(' .. from_ms - span_ms, '+inf')
+    if count < most then return from_ms end
+    local freed = redis.call('ZRANGE', content, '(' .. from_ms - span_ms, '+inf', 'BYSCORE', 'LIMIT', count - most, 1, 'WITHSCORES')
+    return freed[2] + span_ms
+end
+
+-- When content may be made: within both caps, and slower the nearer the hour's is.
+local function content_start(ns, identity, args, known, from_ms, at_ms)
+    local content, percent = key.github_content(ns, identity), caps_percent(known, at_ms)
+    local start_ms = from_ms
+    local function cap(given)
+        local most = positive(given)
+        return most and math.max(1, math.floor(most * percent / 100))
+    end
+    local a_minute, an_hour = cap(args[8]), cap(args[9])
+    if a_minute then start_ms = after_window(content, from_ms, MINUTE_MS, a_minute) end
+    if not an_hour then return start_ms end
+    start_ms = math.max(start_ms, after_window(content, from_ms, HOUR_MS, an_hour))
+    local used = redis.call('ZCOUNT', content, '(' .. at_ms - HOUR_MS, '+inf')
+    local over = math.min(1, 2 * used / an_hour - 1)
+    if over <= 0 then return start_ms end
+    local last_ms = redis.call('ZRANGE', content, -1, -1, 'WITHSCORES')[2]
+    local gap_ms = CONTENT_GAP_MIN_MS + math.floor(over * (CONTENT_GAP_MAX_MS - CONTENT_GAP_MIN_MS))
+    return math.max(start_ms, last_ms + gap_ms)
+end
+
+local function wait_for(turn, scope, wait_ms)
+    if scope == 'turn' then turn.queued = true end
+    return { 'wait', math.max(1, math.ceil(wait_ms)), turn.at_ms + math.ceil(wait_ms), awaited(scope) }
+end
+
+local function note_gaps(args, turn, want, start_ms)
+    local read_gap, write_gap = tonumber(args[6]), tonumber(args[7])
+    if read_gap > 0 then note(turn, 'read_next_ms', digits(start_ms + read_gap)) end
+    if want.class ~= 'read' and write_gap > 0 then note(turn, 'write_next_ms', digits(start_ms + write_gap)) end
+end
+
+local function note_content(ns, identity, lease, start_ms, at_ms)
+    local content = key.github_content(ns, identity)
+    redis.call('ZREMRANGEBYSCORE', content, '-inf', at_ms - HOUR_MS)
+    redis.call('ZADD', content, start_ms, lease)
+    redis.call('PEXPIRE', content, HOUR_MS + start_ms - at_ms)
+end
+
+-- Decides on one request, and notes in `turn` what is to be written if it may start.
+local function decide(ns, args, turn, want)
+    local known, at_ms = turn.known, turn.at_ms
+    local worst, probes = obstacle(known, want.resource, want.class, args[2], turn.in_flight, at_ms)
+    if worst then return wait_for(turn, worst.scope, worst.until_ms - at_ms) end
+    if turn.most and (turn.in_flight >= turn.most or (turn.others > 0 and known.served == args[3])) then
+        return wait_for(turn, 'turn', math.min(TURN_LOOK_MS * (1 + turn.others), TURN_LOOK_MAX_MS))
+    end
+    local start_ms = math.max(at_ms, known_ms(known, 'read_next_ms') or 0)
+    if want.class ~= 'read' then start_ms = math.max(start_ms, known_ms(known, 'write_next_ms') or 0) end
+    local scope = 'turn'
+    if want.class == 'content' then
+        local allowed_ms = content_start(ns, args[1], args, known, start_ms, at_ms)
+        if allowed_ms > start_ms then start_ms, scope = allowed_ms, 'content' end
+    end
+    -- A start is given ahead only to a request that flies alone: nobody else's
+    -- refusal can come between.
+    if start_ms - at_ms > want.patience or (start_ms > at_ms and turn.in_flight > 0) then
+        return wait_for(turn, scope, start_ms - at_ms)
+    end
+
+    turn.in_flight = turn.in_flight + 1
+    turn.leases[#turn.leases + 1] = start_ms + args[4]
+    turn.leases[#turn.leases + 1] = want.lease
+    if turn.most then note(turn, 'served', args[3]) end
+    for _, scope in ipairs(probes) do
+        note(turn, scope .. ':probe', want.lease)
+        note(turn, scope .. ':probe_until_ms', digits(start_ms + args[4]))
+    end
+    note_gaps(args, turn, want, start_ms)
+    if want.class == 'content' then note_content(ns, args[1], want.lease, start_ms, at_ms) end
+    return { 'ok', start_ms - at_ms }
+end
+
+-- What is known lives on, and the identity stands in the list; once a minute is enough.
+local function keep_known(ns, identity, turn)
+    local seen_ms = known_ms(turn.known, 'seen_ms')
+    if seen_ms and seen_ms <= turn.at_ms and turn.at_ms - seen_ms < 60000 then return end
+    note(turn, 'seen_ms', digits(turn.at_ms))
+    redis.call('ZREMRANGEBYSCORE', key.github_identities(ns), '-inf', turn.at_ms - KNOWN_MS)
+    redis.call('ZADD', key.github_identities(ns), turn.at_ms, identity)
+    redis.call('PEXPIRE', key.github_identities(ns), KNOWN_MS)
+end
+
+local function write_turn(ns, args, turn, waiting)
+    local identity, worker = args[1], args[3]
+    if #turn.leases > 0 then
+        local flights = key.github_flights(ns, identity)
+        call_many('ZADD', flights, turn.leases, 2)
+        redis.call('PEXPIRE', flights, 2 * args[4] + turn.longest)
+    end
+    if turn.queued then
+        redis.call('ZADD', waiting, turn.at_ms + TURN_LOOK_MAX_MS + LATE_MS, worker)
+        redis.call('PEXPIRE', waiting, TURN_LOOK_MAX_MS + LATE_MS)
+    elseif turn.waited then
+        redis.call('ZREM', waiting, worker)
+    end
+    keep_known(ns, identity, turn)
+    write_known(ns, identity, turn)
+    if turn.fields.seen_ms then redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS) end
+end
+
+register('github_acquire', { 'allow-oom' }, function(keys, args)
+    local ns, at_ms = keys[1], now(keys[1])
+    local flights, waiting = key.github_flights(ns, args[1]), key.github_waiting(ns, args[1])
+    redis.call('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
+    local turn = {
+        at_ms = at_ms, known = read_limits(ns, args[1]), in_flight = redis.call('ZCARD', flights),
+        most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0,
+    }
+    if turn.most then
+        redis.call('ZREMRANGEBYSCORE', waiting, '-inf', at_ms)
+        turn.waited = redis.call('ZSCORE', waiting, args[3])
+        turn.others = redis.call('ZCARD', waiting) - (turn.waited and 1 or 0)
+    end
+    local answers = {}
+    for i = 10, #args, 4 do
+        local want = { lease = args[i], class = args[i + 1], resource = args[i + 2], patience = tonumber(args[i + 3]) }
+        turn.longest = math.max(turn.longest, want.patience)
+        answers[#answers + 1] = decide(ns, args, turn, want)
+    end
+    write_turn(ns, args, turn, waiting)
+    return answers
+end)

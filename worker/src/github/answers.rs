@@ -1,0 +1,235 @@
+//! The answers of GitHub that are kept for all workers, and who asks for them.
+//!
+//! Of all who want one answer at one moment, one asks; the others look again until
+//! it is there. A kept answer is used without asking for as long as GitHub allows,
+//! and after that with a question that costs nothing of the hour if it still holds.
+//! With another token it is used only after GitHub said so to that token.
+
+use std::time::{Duration, Instant};
+
+use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue, QueueError};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, LOCATION};
+use tokio_util::task::TaskTracker;
+
+use super::Failure;
+use super::governor::PATIENCE;
+use crate::pack;
+use crate::policy::caching::Keeping;
+
+/// How long an answer is kept after GitHub last confirmed it.
+const TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// The largest answer that is kept, packed, in bytes.
+const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// How soon to look again while somebody else asks, at first and at most.
+const LOOK_MIN: Duration = Duration::from_millis(20);
+const LOOK_MAX: Duration = Duration::from_millis(250);
+/// When a job that looked in vain comes back.
+const LOOK_LATER: Duration = Duration::from_secs(2);
+
+/// Where answers are kept.
+pub(super) struct Answers {
+    pub(super) queue: Queue,
+    /// The bytes that all may take; 0 keeps none.
+    pub(super) max_bytes: u64,
+    /// The fingerprint of the token that asks.
+    pub(super) token: String,
+    /// How long asking may take: waiting for a permit, and the request.
+    pub(super) term: Duration,
+    /// Ends the asking of those who were dropped.
+    pub(super) tracker: TaskTracker,
+}
+
+/// What is known before GitHub is asked.
+pub(super) enum Known {
+    /// It need not be asked.
+    Fresh(Kept),
+    /// It is to be asked; what is said is to be kept with [`Asking`].
+    Ask(Box<Asking>),
+    /// It is to be asked, and nothing is kept.
+    Unkept,
+}
+
+/// An answer as it was kept.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+/// The one who asks. Dropping it lets another ask.
+pub(super) struct Asking {
+    asker: Asker,
+    keep: Keep,
+    stale: Option<(KeptAnswer, Kept)>,
+    queue: Queue,
+    tracker: TaskTracker,
+    open: bool,
+}
+
+impl Answers {
+    /// Looks for the answer to the request with this hash. The kept body has at most
+    /// `bytes_max` bytes.
+    pub(super) async fn look(&self, hash: String, bytes_max: usize) -> Result<Known, Failure> {
+        if self.max_bytes == 0 {
+            return Ok(Known::Unkept);
+        }
+        let asker = Asker {
+            hash,
+            token: self.token.clone(),
+            name: format!("{:016x}", rand::random::<u64>()),
+        };
+        let (since, mut again) = (Instant::now(), LOOK_MIN);
+        loop {
+            match self.queue.github_look(&asker, self.term).await {
+                Ok(Looked::Fresh(answer)) => {
+                    return Ok(match unpack(&answer, bytes_max) {
+                        Some(kept) => Known::Fresh(kept),
+                        None => Known::Unkept,
+                    });
+                }
+                Ok(Looked::Stale(answer)) => {
+                    let stale = unpack(&answer, bytes_max).map(|kept| (answer, kept));
+                    return Ok(Known::Ask(self.asking(asker, stale)));
+                }
+                Ok(Looked::Missing) => return Ok(Known::Ask(self.asking(asker, None))),
+                Ok(Looked::Asked) if since.elapsed() + again > PATIENCE => {
+                    return Err(Failure::Wait {
+                        delay: LOOK_LATER.mul_f64(rand::random_range(0.5..1.5)),
+                        reason: "it waits for an answer that another job asks GitHub for"
+                            .to_owned(),
+                    });
+                }
+                Ok(Looked::Asked) => {
+                    tokio::time::sleep(again).await;
+                    again = (again * 2).min(LOOK_MAX);
+                }
+                // Redis is out of memory, say: nothing is kept then.
+                Err(QueueError::Refused { .. }) => return Ok(Known::Unkept),
+                Err(error) => return Err(Failure::Queue(error)),
+            }
+        }
+    }
+
+    fn asking(&self, asker: Asker, stale: Option<(KeptAnswer, Kept)>) -> Box<Asking> {
+        Box::new(Asking {
+            asker,
+            keep: Keep {
+                ttl: TTL,
+                max_bytes: self.max_bytes,
+            },
+            stale,
+            queue: self.queue.clone(),
+            tracker: self.tracker.clone(),
+            open: true,
+        })
+    }
+}
+
+impl Asking {
+    /// The headers that make the request a question whether the kept answer holds.
+    pub(super) fn condition(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Some((answer, _)) = &self.stale {
+            let pairs = [
+                ("if-none-match", &answer.etag),
+                ("if-modified-since", &answer.last_modified),
+            ];
+            for (name, value) in pairs {
+                if let Ok(value) = HeaderValue::from_str(value)
+                    && !value.is_empty()
+                {
+                    headers.insert(HeaderName::from_static(name), value);
+                }
+            }
+        }
+        headers
+    }
+
+    /// GitHub answered anew: keeps that for all, if it may be kept.
+    pub(super) async fn keep(
+        mut self,
+        keeping: Option<&Keeping>,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) {
+        let packed = keeping.map(|keeping| (keeping, pack::pack(0, body)));
+        let Some((keeping, packed)) = packed.filter(|(_, packed)| packed.len() <= ANSWER_BYTES_MAX)
+        else {
+            return self.end(None).await;
+        };
+        let text = |name| {
+            let value = headers
+                .get(name)
+                .and_then(|value: &HeaderValue| value.to_str().ok());
+            value.unwrap_or_default().to_owned()
+        };
+        let answer = KeptAnswer {
+            status,
+            etag: keeping.etag.clone().unwrap_or_default(),
+            last_modified: keeping.last_modified.clone().unwrap_or_default(),
+            link: text(LINK),
+            location: text(LOCATION),
+            body: packed,
+        };
+        self.open = false;
+        let kept = self
+            .queue
+            .github_keep(&self.asker, &self.keep, keeping.fresh_for, &answer);
+        if let Err(error) = kept.await {
+            tracing::debug!(%error, "an answer of GitHub could not be kept");
+        }
+    }
+
+    /// GitHub said that the kept answer holds; it need not be asked again for
+    /// `fresh`. Returns that answer, `None` if there was none.
+    pub(super) async fn confirm(mut self, fresh: Duration) -> Option<Kept> {
+        let stale = self.stale.take();
+        self.end(stale.as_ref().map(|(answer, _)| (answer, fresh)))
+            .await;
+        stale.map(|(_, kept)| kept)
+    }
+
+    async fn end(&mut self, confirmed: Option<(&KeptAnswer, Duration)>) {
+        self.open = false;
+        let ended = self
+            .queue
+            .github_confirm(&self.asker, &self.keep, confirmed);
+        if let Err(error) = ended.await {
+            tracing::debug!(%error, "the end of a question to GitHub could not be told; others wait for its term");
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.open {
+            return;
+        }
+        let (queue, asker, keep) = (self.queue.clone(), self.asker.clone(), self.keep);
+        drop(self.tracker.spawn(async move {
+            if let Err(error) = queue.github_confirm(&asker, &keep, None).await {
+                tracing::debug!(%error, "the end of a question to GitHub could not be told");
+            }
+        }));
+    }
+}
+
+/// `None` if the kept form cannot be used; then GitHub is asked anew.
+fn unpack(answer: &KeptAnswer, bytes_max: usize) -> Option<Kept> {
+    let (_, body) = pack::unpack(&answer.body, 0, bytes_max).ok()?;
+    let mut headers = HeaderMap::new();
+    for (name, value) in [(LINK, &answer.link), (LOCATION, &answer.location)] {
+        if let Ok(value) = HeaderValue::from_str(value)
+            && !value.is_empty()
+        {
+            headers.insert(name, value);
+        }
+    }
+    Some(Kept {
+        status: answer.status,
+        headers,
+        body,
+    })
+}

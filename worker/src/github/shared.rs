@@ -1,0 +1,277 @@
+//! What makes a worker's door to GitHub one of many: the identity that all share,
+//! its governor, the kept answers, and the known names.
+
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use hookme_shared::queue::{BudgetLeft, Identity, Outcome, Pace, Queue};
+use reqwest::{Method, Request};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::address::Address;
+use super::answers::{Answers, Known};
+use super::governor::{Governor, PATIENCE};
+use super::identity::{self, Account};
+use super::wire::{self, Wire};
+use super::{Failure, Outlook, settle, waiting};
+use crate::policy::github::{self, Budget, Call, Limit, Reading, Refusal};
+use crate::settings::github::GithubSettings;
+
+/// How long the identity of a token is believed.
+const IDENTITY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long a name is believed, and the share by which that varies, so that names
+/// which were learned together do not grow old together.
+const NAME_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+const NAME_TTL_SHARE: f64 = 0.2;
+/// A request that was sent late within its term still has its whole time-out.
+const TERM_MORE: Duration = Duration::from_secs(1);
+
+/// What this worker shares with the others.
+pub(super) struct Shared {
+    queue: Queue,
+    worker: String,
+    pace: Pace,
+    term: Duration,
+    host: String,
+    answers: Answers,
+    tracker: TaskTracker,
+    /// Governs the question whose token this is, and everything else if GitHub does
+    /// not say.
+    first: Governor,
+    governor: OnceLock<Governor>,
+    asking_who: Mutex<()>,
+}
+
+impl Shared {
+    pub(super) async fn new(
+        settings: &GithubSettings,
+        queue: Queue,
+        worker: String,
+        tracker: TaskTracker,
+    ) -> Self {
+        let host = identity::host(&settings.api_url);
+        let token = identity::fingerprint(settings.authorization.as_ref());
+        let term = settings.timeout + TERM_MORE;
+        let answers = Answers {
+            queue: queue.clone(),
+            max_bytes: settings.cache_max_bytes,
+            token: token.clone(),
+            term: PATIENCE + term,
+            tracker: tracker.clone(),
+        };
+        let before = identity::before_asking(&host, &token);
+        let (first, task) =
+            Governor::new(queue.clone(), before, worker.clone(), settings.pace, term);
+        drop(tracker.spawn(task.run()));
+        let shared = Self {
+            queue,
+            worker,
+            pace: settings.pace,
+            term,
+            host,
+            answers,
+            tracker,
+            first,
+            governor: OnceLock::new(),
+            asking_who: Mutex::new(()),
+        };
+        if token.is_empty() {
+            shared.is(&shared.first.identity.name);
+        } else if let Ok(Some(name)) = shared.queue.github_identity(&token).await {
+            // What is known spares every worker the question. If Redis does not
+            // answer, the first request asks.
+            shared.is(&name);
+        }
+        shared
+    }
+
+    pub(super) fn outlook(&self) -> Outlook {
+        let governor = self.governor.get().unwrap_or(&self.first);
+        Outlook {
+            identity: Some(governor.identity.clone()),
+            crowded: governor.is_crowded(),
+        }
+    }
+
+    /// Looks for the kept answer to a GET of `url`.
+    pub(super) async fn look(&self, url: &Url) -> Result<Known, Failure> {
+        let parts = [url.as_str(), wire::MEDIA_TYPE, wire::API_VERSION];
+        let hash = identity::short_hash(&parts.map(str::as_bytes));
+        self.answers.look(hash, wire::BODY_BYTES_MAX).await
+    }
+
+    pub(super) async fn known_names(&self, ids: &[u64]) -> Result<Vec<Option<String>>, Failure> {
+        let names = self.queue.github_names(&self.host, ids).await;
+        names.map_err(Failure::Queue)
+    }
+
+    pub(super) async fn remember_names(&self, names: &[(u64, String)]) {
+        let names: Vec<_> = names
+            .iter()
+            .map(|(id, name)| {
+                let share = 1.0 + NAME_TTL_SHARE * rand::random_range(-1.0..1.0);
+                (*id, NAME_TTL.mul_f64(share), name.clone())
+            })
+            .collect();
+        if let Err(error) = self.queue.know_github_names(&self.host, &names).await {
+            tracing::debug!(%error, "names could not be remembered");
+        }
+    }
+
+    /// The governor of the identity that the token belongs to. The first to need it
+    /// asks GitHub whose token it is.
+    pub(super) async fn governor(
+        &self,
+        wire: &Wire,
+        address: &Address,
+    ) -> Result<&Governor, Failure> {
+        if let Some(governor) = self.governor.get() {
+            return Ok(governor);
+        }
+        let Ok(_asking) = timeout(PATIENCE, self.asking_who.lock()).await else {
+            return Err(Failure::Wait {
+                delay: PATIENCE,
+                reason: "it waits for GitHub to say whose API_TOKEN this is".to_owned(),
+            });
+        };
+        if let Some(governor) = self.governor.get() {
+            return Ok(governor);
+        }
+        let name = self.who(wire, address).await?;
+        Ok(self.is(&name))
+    }
+
+    /// Whose token it is: as Redis knows it, or else GitHub.
+    async fn who(&self, wire: &Wire, address: &Address) -> Result<String, Failure> {
+        let token = &self.first.identity.token;
+        let known = || async {
+            self.queue
+                .github_identity(token)
+                .await
+                .map_err(Failure::Queue)
+        };
+        if let Some(name) = known().await? {
+            return Ok(name);
+        }
+        let permit = self
+            .first
+            .acquire(
+                hookme_shared::queue::Class::Read,
+                hookme_shared::queue::Resource::Core,
+            )
+            .await?;
+        // Another worker may have asked while this one waited.
+        if let Some(name) = known().await? {
+            return Ok(name);
+        }
+        let subject = "the user of API_TOKEN";
+        let Some(url) = address.url(&["user"]) else {
+            return Ok(self.first.identity.name.clone());
+        };
+        let reply = wire.send(subject, Request::new(Method::GET, url)).await?;
+        let reading = github::read(
+            subject,
+            Call::Read,
+            reply.status,
+            &reply.headers,
+            &reply.body,
+        );
+        let refusal = match &reading {
+            Reading::Refused(refusal) => Some(refusal),
+            _ => None,
+        };
+        let wait = settle(Some(permit), &reply, refusal).await;
+        let name = match reading {
+            Reading::Refused(refusal) => return Err(waiting(refusal, wait)),
+            Reading::Later {
+                reason,
+                retry_after,
+            } => {
+                return Err(Failure::Later {
+                    reason,
+                    retry_after,
+                });
+            }
+            Reading::Body => serde_json::from_slice::<Account>(&reply.body)
+                .ok()
+                .map(|account| identity::of_user(&self.host, account.id)),
+            // A token of no user, such as an installation's, stands for itself.
+            _ => None,
+        };
+        let name = name.unwrap_or_else(|| self.first.identity.name.clone());
+        let know = self.queue.know_github_identity(token, &name, IDENTITY_TTL);
+        know.await.map_err(Failure::Queue)?;
+        Ok(name)
+    }
+
+    /// From now on everything is governed under this name.
+    fn is(&self, name: &str) -> &Governor {
+        self.governor.get_or_init(|| {
+            if name == self.first.identity.name {
+                return self.first.clone();
+            }
+            let identity = Identity {
+                name: name.to_owned(),
+                token: self.first.identity.token.clone(),
+            };
+            tracing::info!(
+                identity = name,
+                "requests to GitHub count for this identity"
+            );
+            let (queue, worker) = (self.queue.clone(), self.worker.clone());
+            let (governor, task) = Governor::new(queue, identity, worker, self.pace, self.term);
+            drop(self.tracker.spawn(task.run()));
+            governor
+        })
+    }
+}
+
+/// What all workers are to know of a refusal.
+pub(super) fn outcome(refusal: &Refusal) -> Outcome {
+    let scope = match &refusal.limit {
+        Limit::Primary { resource } => resource.clone(),
+        Limit::Secondary => "all".to_owned(),
+        Limit::Content => "content".to_owned(),
+        Limit::Token => "token".to_owned(),
+    };
+    Outcome::Refused {
+        scope,
+        wait: refusal.wait,
+        request_id: refusal.request_id.clone().unwrap_or_default(),
+    }
+}
+
+/// Says aloud what an operator should know.
+pub(super) fn tell(refusal: &Refusal) {
+    let (reason, request_id) = (&refusal.reason, refusal.request_id.as_deref());
+    match refusal.limit {
+        Limit::Token => tracing::error!(
+            reason,
+            github.request.id = request_id,
+            "GitHub does not accept API_TOKEN; no worker asks with it until it was tried again; set a valid one and restart the workers"
+        ),
+        Limit::Secondary | Limit::Content => tracing::warn!(
+            reason,
+            github.request.id = request_id,
+            "GitHub asks for a pause; no worker sends a request until it is over"
+        ),
+        Limit::Primary { .. } => tracing::warn!(
+            reason,
+            github.request.id = request_id,
+            "GitHub's hour is used up; no worker sends a request until it begins anew"
+        ),
+    }
+}
+
+/// What is left, `elapsed` after the answer said it.
+pub(super) fn budget(left: Budget, elapsed: Duration) -> BudgetLeft {
+    BudgetLeft {
+        resource: left.resource,
+        limit: left.limit,
+        remaining: left.remaining,
+        reset_in: left.reset_in.saturating_sub(elapsed),
+    }
+}
