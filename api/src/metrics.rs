@@ -134,6 +134,18 @@ fn queue_registry(counts: Option<&Counts>) -> Registry {
         ConstGauge::new(counts.github_answer_bytes),
     );
     registry.register(
+        "github_paused_seconds",
+        "For how long yet no worker asks GitHub; 0 if it may be asked",
+        seconds(counts.github_paused_ms),
+    );
+    if let Some(remaining) = counts.github_core_remaining {
+        registry.register(
+            "github_core_remaining",
+            "What is left of GitHub's hour, in requests to its REST API",
+            ConstGauge::new(remaining),
+        );
+    }
+    registry.register(
         "events",
         "What happened to jobs since the namespace began",
         events(counts),
@@ -200,6 +212,8 @@ mod tests {
             workers: 2,
             report_bytes: 77,
             github_answer_bytes: 78,
+            github_paused_ms: 2_500,
+            github_core_remaining: Some(4_321),
             totals: vec![("accepted".to_owned(), 51)],
         }
     }
@@ -218,6 +232,8 @@ mod tests {
             "hookme_workers 2",
             "hookme_report_bytes 77",
             "hookme_github_answer_bytes 78",
+            "hookme_github_paused_seconds 2.5",
+            "hookme_github_core_remaining 4321",
             r#"hookme_events_total{event="accepted"} 51"#,
             "# EOF",
         ] {

@@ -5,6 +5,7 @@
 //! that a test differs from production in nothing but the process. What must be
 //! killed, paused or restarted is for [`crate::Site`].
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -205,6 +206,7 @@ impl House {
             shutdown_grace: Duration::ZERO,
             retry: RetryPolicy::new(Duration::ZERO, 0),
             allow_unsafe: true,
+            metrics: Arc::default(),
             operator: None,
         })
     }

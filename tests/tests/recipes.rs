@@ -8,7 +8,10 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use hookme_shared::job::{Fence, JobId, State};
-use hookme_shared::queue::{Address, Clock, Queue, Settlement, Terms};
+use hookme_shared::queue::{
+    Address, Class, Clock, Identity, Outcome, Pace, Queue, Release, Resource, Settlement, Terms,
+    Want,
+};
 use hookme_shared::secret::Secret;
 use hookme_tests::redis_server::RedisOptions;
 use hookme_tests::{RedisServer, by_hand, eventually};
@@ -18,6 +21,8 @@ const HEADING: &str = "## Looking inside with redis-cli";
 const CLIENT: &str = r#"redis-cli -u "$REDIS_URL""#;
 /// Fewer commands than this do not show what waits, runs and died, and why.
 const COMMANDS_MIN: usize = 8;
+/// What the list of identities shows.
+const IDENTITY: &str = "api.github.com/user-1";
 /// Short, because the test waits for the end of one.
 const LEASE: Duration = Duration::from_millis(500);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -131,6 +136,45 @@ async fn crash_and_bury(queue: &Queue) -> JobId {
     again.job.id
 }
 
+/// Asks GitHub with a token that it refuses.
+async fn be_refused(queue: &Queue) {
+    let identity = Identity {
+        name: IDENTITY.to_owned(),
+        token: "fingerprint".to_owned(),
+    };
+    let pace = Pace {
+        in_flight: 1,
+        read_gap: Duration::from_millis(100),
+        write_gap: Duration::from_secs(1),
+        content_per_minute: 40,
+        content_per_hour: 450,
+    };
+    let want = Want {
+        lease: "lease".to_owned(),
+        class: Class::Read,
+        resource: Resource::Core,
+        patience: Duration::ZERO,
+    };
+    let refused = Release {
+        lease: want.lease.clone(),
+        outcome: Outcome::Refused {
+            scope: "token".to_owned(),
+            wait: None,
+            request_id: "5AFE:1D00".to_owned(),
+        },
+        budget: None,
+    };
+    let wants = [want];
+    queue
+        .github_acquire(&identity, by_hand::WORKER, HOUR, &pace, &wants)
+        .await
+        .unwrap();
+    queue
+        .github_release(&identity, 0.0, &[refused])
+        .await
+        .unwrap();
+}
+
 /// Fields of a record that no job has a value for: they are called otherwise by now.
 fn unknown_fields(command: &str, printed: &Printed) -> Vec<String> {
     let Some((_, fields)) = command
@@ -166,6 +210,7 @@ fn run(command: &str, redis_url: &str, id: JobId) -> String {
         .args(["-c", &line])
         .env("REDIS_URL", redis_url)
         .env("ID", id.to_string())
+        .env("IDENTITY", IDENTITY)
         .output()
         .unwrap();
     let printed = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
@@ -213,6 +258,7 @@ async fn every_command_of_the_readme_runs_and_shows_what_it_promises() {
     });
     connected.await.unwrap();
     let jobs = Jobs::make(&queue, &hasty).await;
+    be_refused(&queue).await;
     let commands = commands();
     assert!(
         commands.len() >= COMMANDS_MIN,
@@ -295,6 +341,18 @@ fn findings(jobs: &Jobs) -> Vec<(&'static str, &'static str, JobId, Vec<String>)
             ":lock:octocat/hello-world",
             waiting,
             its_id(waiting),
+        ),
+        (
+            "whose limits count",
+            ":github:identities",
+            waiting,
+            words(&[IDENTITY]),
+        ),
+        (
+            "what GitHub refused",
+            "HGETALL \"{hookme}:github:limits",
+            waiting,
+            words(&["token:until_ms", "token:request_id\n5AFE:1D00"]),
         ),
         (
             "how many there are",

@@ -46,6 +46,8 @@ pub struct Launch {
     pub retry: RetryPolicy,
     /// Whether a Redis that can lose jobs counts as ready.
     pub allow_unsafe: bool,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Where health and metrics are served, if anywhere.
     pub operator: Option<TcpListener>,
 }
@@ -64,7 +66,7 @@ impl Launch {
         let (beside, jobs, settling) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
         let (done, no_heartbeat) = (CancellationToken::new(), CancellationToken::new());
         let leases = Arc::new(Leases::new(self.queue.terms().lease));
-        let metrics = Arc::new(Metrics::default());
+        let metrics = Arc::clone(&self.metrics);
         let bell = Bell::default();
 
         let heartbeat = self.heartbeat(&leases).start(no_heartbeat.clone())?;

@@ -26,6 +26,7 @@ pub mod runner;
 pub mod settings;
 pub mod settler;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookme_shared::start::{StartError, address, ready_queue};
@@ -39,6 +40,7 @@ use crate::fetch::Fetcher;
 use crate::github::Github;
 use crate::http::ClientError;
 use crate::launcher::Launch;
+use crate::metrics::Metrics;
 use crate::policy::retry::RetryPolicy;
 use crate::reporter::Reporter;
 use crate::settings::Settings;
@@ -81,10 +83,12 @@ pub async fn run(
         settings.work.retry_max_attempts,
     );
     let (worker, beside) = (worker_id(), TaskTracker::new());
+    let metrics = Arc::<Metrics>::default();
     let github = Github::shared(
         &settings.github,
         queue.clone(),
         worker.clone(),
+        Arc::clone(&metrics),
         beside.clone(),
     );
     let github = github.await?;
@@ -103,6 +107,7 @@ pub async fn run(
         shutdown_grace: settings.work.shutdown_grace,
         retry,
         allow_unsafe: settings.redis.allow_unsafe,
+        metrics,
         operator,
     };
     launch.run(reporter, shutdown).await?;

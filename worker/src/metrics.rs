@@ -16,6 +16,19 @@ struct End {
     end: &'static str,
 }
 
+/// How a request to GitHub ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// With an answer.
+    Answered,
+    /// With the word that the kept answer still holds.
+    Unchanged,
+    /// With a refusal that makes everybody wait.
+    Refused,
+    /// Without an answer.
+    Failed,
+}
+
 /// The counters of one worker.
 #[derive(Debug)]
 pub struct Metrics {
@@ -24,6 +37,8 @@ pub struct Metrics {
     duration: Histogram,
     ends: Family<End, Counter<u64, AtomicU64>>,
     stale: Counter<u64, AtomicU64>,
+    asked: Family<End, Counter<u64, AtomicU64>>,
+    unasked: Counter<u64, AtomicU64>,
 }
 
 impl Default for Metrics {
@@ -33,6 +48,7 @@ impl Default for Metrics {
         let buckets = || exponential_buckets(0.001, 4.0, 11);
         let (lateness, duration) = (Histogram::new(buckets()), Histogram::new(buckets()));
         let (ends, stale) = (Family::default(), Counter::default());
+        let (asked, unasked) = (Family::default(), Counter::default());
         registry.register_with_unit(
             "lateness",
             "From when a job was due to its claim",
@@ -51,12 +67,24 @@ impl Default for Metrics {
             "Attempts that another claim had overtaken",
             stale.clone(),
         );
+        registry.register(
+            "github_requests",
+            "Requests to GitHub by how they ended",
+            asked.clone(),
+        );
+        registry.register(
+            "github_answers_used_again",
+            "Answers of GitHub that were used without asking again",
+            unasked.clone(),
+        );
         Self {
             registry,
             lateness,
             duration,
             ends,
             stale,
+            asked,
+            unasked,
         }
     }
 }
@@ -87,6 +115,22 @@ impl Metrics {
         if matches!(answer, Settled::Stale | Settled::Gone) {
             self.stale.inc();
         }
+    }
+
+    /// A request to GitHub ended.
+    pub fn asked_github(&self, asked: Asked) {
+        let end = match asked {
+            Asked::Answered => "answered",
+            Asked::Unchanged => "unchanged",
+            Asked::Refused => "refused",
+            Asked::Failed => "failed",
+        };
+        self.asked.get_or_create(&End { end }).inc();
+    }
+
+    /// A kept answer was used without asking GitHub.
+    pub fn used_again(&self) {
+        self.unasked.inc();
     }
 
     /// The counters in Prometheus's text format.

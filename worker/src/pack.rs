@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn repetitive_bytes_are_kept_in_less_room_and_few_ones_as_they_are() {
-        assert!(pack(0, &[b'x'; 100_000]).len() < 2_000);
+        assert!(pack(0, &vec![b'x'; 100_000]).len() < 2_000);
         assert_eq!(pack(1, &[b'x'; 100]).len(), 101);
     }
 

@@ -70,7 +70,7 @@ end
 -- Whether fetches may be claimed and how many: none while GitHub makes everybody
 -- wait, so that no job is claimed only to be put back, and then one as the probe.
 local function through_gate(ns, args, lanes, most, at_ms)
-    local until_ms, _, narrow = gate(ns, args[12], args[13], at_ms)
+    local until_ms, _, narrow = gate(read_limits(ns, args[12]), args[13], at_ms)
     if until_ms then
         lanes.opens_ms = until_ms
         return false, most

@@ -6,11 +6,23 @@
 -- Args     none
 -- Returns  {name, number, ...}: scheduled:<lane>, due:<lane>, oldest_due_age_ms,
 --          running, succeeded, dead, cancelled, workers, report_bytes and
---          github_answer_bytes (if any were ever kept), and total:<counter>
+--          github_answer_bytes (if any were ever kept), total:<counter>, and of the
+--          identity that asked GitHub last github_paused_ms and, if it is known,
+--          github_core_remaining
 -- Cost     O(lanes + counters)
 -- Repeat   looks again
 --
 -- One script, so that the numbers are of one moment and add up.
+-- What GitHub said last to whoever asked it last.
+local function add_github(ns, at_ms, add)
+    local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
+    if not identity then return end
+    local known = read_limits(ns, identity)
+    add('github_paused_ms', (gate(known, known['token:of'], at_ms) or at_ms) - at_ms)
+    local reset_ms, left = known_ms(known, 'core:reset_ms'), known_ms(known, 'core:remaining')
+    if left and reset_ms and reset_ms > at_ms then add('github_core_remaining', left) end
+end
+
 register('counts', { 'no-writes', 'allow-oom' }, function(keys)
     local ns, at_ms = keys[1], now(keys[1])
     local answer, oldest = {}, at_ms
@@ -37,5 +49,6 @@ register('counts', { 'no-writes', 'allow-oom' }, function(keys)
             add('total:' .. stats[i], tonumber(stats[i + 1]))
         end
     end
+    add_github(ns, at_ms, add)
     return answer
 end)

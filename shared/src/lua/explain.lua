@@ -58,8 +58,8 @@ end
 local function why_github(ns, job, at_ms)
     local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
     if job.stage ~= 'fetch' or not identity then return nil end
-    local token = redis.call('HGET', key.github_limits(ns, identity), 'token:of')
-    local until_ms, scope = gate(ns, identity, token, at_ms)
+    local known = read_limits(ns, identity)
+    local until_ms, scope = gate(known, known['token:of'], at_ms)
     if not until_ms or until_ms <= tonumber(job.due_ms) then return nil end
     return 'waits for ' .. awaited(scope) .. ' until ' .. clock(until_ms), until_ms
 end

@@ -117,8 +117,8 @@ end
 
 -- Whether jobs that ask GitHub may be claimed: until when not, and for what they
 -- wait; or whether only one may, to be the probe.
-local function gate(ns, identity, token, at_ms)
-    local worst, probes = obstacle(read_limits(ns, identity), 'core', 'read', token, 0, at_ms)
+local function gate(known, token, at_ms)
+    local worst, probes = obstacle(known, 'core', 'read', token, 0, at_ms)
     if worst then return worst.until_ms, worst.scope end
     return nil, nil, #probes > 0
 end

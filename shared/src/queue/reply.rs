@@ -327,6 +327,8 @@ pub(super) fn counts(value: Value) -> Read<Counts> {
                 "workers" => counts.workers = number,
                 "report_bytes" => counts.report_bytes = number,
                 "github_answer_bytes" => counts.github_answer_bytes = number,
+                "github_paused_ms" => counts.github_paused_ms = number,
+                "github_core_remaining" => counts.github_core_remaining = Some(number),
                 // A newer version's library may count more than this one knows.
                 _ => {}
             },

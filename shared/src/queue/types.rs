@@ -179,6 +179,10 @@ pub struct Counts {
     pub report_bytes: u64,
     /// The bytes that all kept answers of GitHub take.
     pub github_answer_bytes: u64,
+    /// For how long yet nobody may ask GitHub, in ms; 0 if it may be asked.
+    pub github_paused_ms: u64,
+    /// What is left of GitHub's hour, if that is known.
+    pub github_core_remaining: Option<u64>,
     /// Counters since the namespace began (`accepted`, `claimed`, …), by name.
     pub totals: Vec<(String, u64)>,
 }

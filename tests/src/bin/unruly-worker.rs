@@ -4,6 +4,7 @@
 //! down. It reads `REDIS_URL`, `REDIS_NAMESPACE` and `LEASE` (ms).
 
 use std::env::var;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ async fn main() -> anyhow::Result<()> {
         shutdown_grace: PATIENCE,
         retry: RetryPolicy::new(Duration::from_millis(10), 3),
         allow_unsafe: true,
+        metrics: Arc::default(),
         operator: None,
     };
     launch

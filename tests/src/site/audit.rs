@@ -2,12 +2,28 @@
 
 use std::collections::{HashMap, HashSet};
 
+use anyhow::Context;
 use hookme_shared::queue::key_patterns;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
 /// The keys that live only as long as their TTL.
-const WITH_TTL: [&str; 4] = ["worker", "idempotency", "starts", "preflight"];
+const WITH_TTL: [&str; 14] = [
+    "worker",
+    "idempotency",
+    "starts",
+    "preflight",
+    "github_limits",
+    "github_identities",
+    "github_identity",
+    "github_flights",
+    "github_content",
+    "github_waiting",
+    "github_answer",
+    "github_answers",
+    "github_asking",
+    "github_names",
+];
 /// The states in which a job has ended, and in which its set has this name.
 const ENDED: [&str; 3] = ["succeeded", "dead", "cancelled"];
 
@@ -145,11 +161,11 @@ impl Audit<'_> {
 
     async fn ttls(&mut self, named: &Named<'_>) -> anyhow::Result<()> {
         for name in WITH_TTL {
+            let pattern = key_patterns().find(|(known, _)| *known == name);
+            let (_, pattern) = pattern.with_context(|| format!("no key is called {name}"))?;
+            let fixed = pattern.split('<').next().unwrap_or_default();
             for argument in arguments(named, name) {
-                let key = match argument.as_str() {
-                    "" => format!("{}:{name}", self.tag),
-                    _ => format!("{}:{name}:{argument}", self.tag),
-                };
+                let key = format!("{}:{fixed}{argument}", self.tag);
                 // -2: it has gone meanwhile, which is what a TTL is for.
                 if self.redis.ttl::<_, i64>(&key).await? == -1 {
                     self.found.push(format!("{key}: no TTL"));

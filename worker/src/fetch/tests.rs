@@ -306,10 +306,10 @@ async fn a_limit_makes_the_job_wait_and_not_fail() {
 #[tokio::test]
 async fn a_fetch_that_has_to_wait_goes_on_where_it_stood() {
     let refusing = Arc::new(AtomicBool::new(true));
-    let refuses = Arc::clone(&refusing);
+    let closed = Arc::clone(&refusing);
     let github = StandIn::answering(move |asked| match asked {
         ISSUES => Some(page(r#"[{"title":"a"}]"#, "?after=b")),
-        "/repos/octo/hello/issues?after=b" if refuses.load(Ordering::SeqCst) => {
+        "/repos/octo/hello/issues?after=b" if closed.load(Ordering::SeqCst) => {
             Some(status(429, "{}"))
         }
         "/repos/octo/hello/issues?after=b" => Some(json(r#"[{"title":"b"}]"#)),
@@ -320,8 +320,8 @@ async fn a_fetch_that_has_to_wait_goes_on_where_it_stood() {
     let owner = Username::parse("octo").unwrap();
     let name = RepositoryName::parse("hello").unwrap();
     let mut progress = Progress::default();
-    let refused = fetcher.fetch(&owner, &name, &mut progress).await;
-    assert!(matches!(refused, Err(Failure::Wait { .. })), "{refused:?}");
+    let waits = fetcher.fetch(&owner, &name, &mut progress).await;
+    assert!(matches!(waits, Err(Failure::Wait { .. })), "{waits:?}");
 
     refusing.store(false, Ordering::SeqCst);
     let kept = progress.compress(1_000_000).unwrap();

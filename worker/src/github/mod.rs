@@ -13,12 +13,13 @@ mod link;
 mod shared;
 mod wire;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use hookme_shared::queue::{Class, Identity, Outcome, Queue, QueueError, Resource};
+use hookme_shared::queue::{Class, Identity, Queue, QueueError, Resource};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use reqwest::{Method, Request};
+use reqwest::{Method, Request, StatusCode};
 use tokio_util::task::TaskTracker;
 use url::Url;
 
@@ -29,8 +30,9 @@ use self::governor::Permit;
 use self::shared::Shared;
 use self::wire::{Reply, Wire};
 use crate::http::ClientError;
+use crate::metrics::{Asked, Metrics};
 use crate::policy::caching;
-use crate::policy::github::{self, Call, GraphqlReading, Limit, PAUSE_MIN, Reading, Refusal};
+use crate::policy::github::{self, Call, GraphqlReading, PAUSE_MIN, Reading, Refusal};
 use crate::settings::github::GithubSettings;
 
 /// Redirects followed for one request; one more ends the job. A renamed repository
@@ -109,6 +111,7 @@ pub struct Github {
     address: Address,
     wire: Wire,
     has_token: bool,
+    metrics: Arc<Metrics>,
     shared: Option<Shared>,
 }
 
@@ -132,6 +135,7 @@ impl Github {
             },
             wire: Wire::new(settings)?,
             has_token: settings.authorization.is_some(),
+            metrics: Arc::default(),
             shared: None,
         })
     }
@@ -146,9 +150,11 @@ impl Github {
         settings: &GithubSettings,
         queue: Queue,
         worker: String,
+        metrics: Arc<Metrics>,
         tracker: TaskTracker,
     ) -> Result<Self, ClientError> {
         let mut door = Self::alone(settings)?;
+        door.metrics = metrics;
         door.shared = Some(Shared::new(settings, queue, worker, tracker).await);
         Ok(door)
     }
@@ -237,7 +243,7 @@ impl Github {
             GraphqlReading::Refused(refusal) => Some(refusal),
             _ => None,
         };
-        let wait = settle(permit, &reply, refusal).await;
+        let wait = self.settle(permit, &reply, refusal).await;
         match reading {
             GraphqlReading::Data => Ok(Graphql::Data(reply.body)),
             GraphqlReading::TooHeavy => Ok(Graphql::TooHeavy(reply.body)),
@@ -285,7 +291,10 @@ impl Github {
             None => Known::Unkept,
         };
         match known {
-            Known::Fresh(kept) => Ok(Exchange::kept(subject, kept)),
+            Known::Fresh(kept) => {
+                self.metrics.used_again();
+                Ok(Exchange::kept(subject, kept))
+            }
             Known::Unkept => self.ask(subject, url, None).await,
             Known::Ask(asking) => self.ask(subject, url, Some(*asking)).await,
         }
@@ -314,7 +323,7 @@ impl Github {
             Reading::Refused(refusal) => Some(refusal),
             _ => None,
         };
-        let wait = settle(permit, &reply, refusal).await;
+        let wait = self.settle(permit, &reply, refusal).await;
         if let Reading::Refused(refusal) = reading {
             return Err(waiting(refusal, wait));
         }
@@ -355,8 +364,27 @@ impl Github {
             }
             None => None,
         };
-        let reply = self.wire.send(subject, request).await?;
-        Ok((permit, reply))
+        let reply = self.wire.send(subject, request).await;
+        if reply.is_err() {
+            self.metrics.asked_github(Asked::Failed);
+        }
+        Ok((permit, reply?))
+    }
+
+    /// Gives a permit back with what the answer said, and counts it. Returns how long
+    /// everybody waits because of a refusal, if Redis could say.
+    async fn settle(
+        &self,
+        permit: Option<Permit>,
+        reply: &Reply,
+        refusal: Option<&Refusal>,
+    ) -> Option<Duration> {
+        self.metrics.asked_github(match refusal {
+            Some(_) => Asked::Refused,
+            None if reply.status == StatusCode::NOT_MODIFIED => Asked::Unchanged,
+            None => Asked::Answered,
+        });
+        shared::settle(permit?, reply, refusal).await
     }
 }
 
@@ -367,35 +395,13 @@ impl Exchange {
             headers,
             body,
         } = kept;
-        let status = reqwest::StatusCode::from_u16(status).unwrap_or_default();
+        let status = StatusCode::from_u16(status).unwrap_or_default();
         Self {
             reading: github::read(subject, Call::Read, status, &headers, &body),
             headers,
             body: body.into(),
         }
     }
-}
-
-/// Gives a permit back with what the answer said. Returns how long everybody waits
-/// because of a refusal, if Redis could say.
-async fn settle(
-    permit: Option<Permit>,
-    reply: &Reply,
-    refusal: Option<&Refusal>,
-) -> Option<Duration> {
-    let outcome = refusal.map_or(Outcome::Answered, |refusal| {
-        shared::tell(refusal);
-        shared::outcome(refusal)
-    });
-    // What a refused token says is left is of the address, not of the user.
-    let is_ours = refusal.is_none_or(|refusal| refusal.limit != Limit::Token);
-    let budget = github::budget(&reply.headers).filter(|_| is_ours);
-    permit?
-        .release(
-            outcome,
-            budget.map(|left| shared::budget(left, reply.at.elapsed())),
-        )
-        .await
 }
 
 /// What a refusal means for the job that met it: it waits like everybody.

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use hookme_shared::queue::{BudgetLeft, Identity, Outcome, Pace, Queue};
+use hookme_shared::queue::{BudgetLeft, Class, Identity, Outcome, Pace, Queue, Resource};
 use reqwest::{Method, Request};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -13,10 +13,10 @@ use url::Url;
 
 use super::address::Address;
 use super::answers::{Answers, Known};
-use super::governor::{Governor, PATIENCE};
+use super::governor::{Governor, PATIENCE, Permit};
 use super::identity::{self, Account};
-use super::wire::{self, Wire};
-use super::{Failure, Outlook, settle, waiting};
+use super::wire::{self, Reply, Wire};
+use super::{Failure, Outlook, waiting};
 use crate::policy::github::{self, Budget, Call, Limit, Reading, Refusal};
 use crate::settings::github::GithubSettings;
 
@@ -156,13 +156,7 @@ impl Shared {
         if let Some(name) = known().await? {
             return Ok(name);
         }
-        let permit = self
-            .first
-            .acquire(
-                hookme_shared::queue::Class::Read,
-                hookme_shared::queue::Resource::Core,
-            )
-            .await?;
+        let permit = self.first.acquire(Class::Read, Resource::Core).await?;
         // Another worker may have asked while this one waited.
         if let Some(name) = known().await? {
             return Ok(name);
@@ -183,7 +177,7 @@ impl Shared {
             Reading::Refused(refusal) => Some(refusal),
             _ => None,
         };
-        let wait = settle(Some(permit), &reply, refusal).await;
+        let wait = settle(permit, &reply, refusal).await;
         let name = match reading {
             Reading::Refused(refusal) => return Err(waiting(refusal, wait)),
             Reading::Later {
@@ -229,8 +223,27 @@ impl Shared {
     }
 }
 
+/// Gives a permit back with what the answer said. Returns how long everybody waits
+/// because of a refusal, if Redis could say.
+pub(super) async fn settle(
+    permit: Permit,
+    reply: &Reply,
+    refusal: Option<&Refusal>,
+) -> Option<Duration> {
+    let outcome = refusal.map_or(Outcome::Answered, |refusal| {
+        tell(refusal);
+        outcome(refusal)
+    });
+    // What a refused token says is left is of the address, not of the user.
+    let is_ours = refusal.is_none_or(|refusal| refusal.limit != Limit::Token);
+    let left = github::budget(&reply.headers).filter(|_| is_ours);
+    permit
+        .release(outcome, left.map(|left| budget(left, reply.at.elapsed())))
+        .await
+}
+
 /// What all workers are to know of a refusal.
-pub(super) fn outcome(refusal: &Refusal) -> Outcome {
+fn outcome(refusal: &Refusal) -> Outcome {
     let scope = match &refusal.limit {
         Limit::Primary { resource } => resource.clone(),
         Limit::Secondary => "all".to_owned(),
@@ -245,7 +258,7 @@ pub(super) fn outcome(refusal: &Refusal) -> Outcome {
 }
 
 /// Says aloud what an operator should know.
-pub(super) fn tell(refusal: &Refusal) {
+fn tell(refusal: &Refusal) {
     let (reason, request_id) = (&refusal.reason, refusal.request_id.as_deref());
     match refusal.limit {
         Limit::Token => tracing::error!(
@@ -267,7 +280,7 @@ pub(super) fn tell(refusal: &Refusal) {
 }
 
 /// What is left, `elapsed` after the answer said it.
-pub(super) fn budget(left: Budget, elapsed: Duration) -> BudgetLeft {
+fn budget(left: Budget, elapsed: Duration) -> BudgetLeft {
     BudgetLeft {
         resource: left.resource,
         limit: left.limit,

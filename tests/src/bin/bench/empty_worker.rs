@@ -4,6 +4,7 @@
 
 use std::env;
 use std::io::Write;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
@@ -34,6 +35,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         shutdown_grace: settings.work.shutdown_grace,
         retry: RetryPolicy::new(settings.work.reschedule_interval, 0),
         allow_unsafe: true,
+        metrics: Arc::default(),
         operator: None,
     };
     let handler = Empty {
