@@ -6,7 +6,7 @@ use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Advanced, Loaded, Queue, QueueError, Settlement};
 
 use crate::deliver::Deliverer;
-use crate::fetch::{Fetcher, Progress};
+use crate::fetch::{Fetcher, Checkpoint};
 use crate::github::{Failure, Outlook};
 use crate::handle::{Attempt, Handle};
 use crate::policy::retry::RetryPolicy;
@@ -107,15 +107,15 @@ impl Reporter {
     /// A new body, kept for later attempts if there is room.
     async fn fetched(&self, attempt: &Attempt) -> Result<Prepared, QueueError> {
         let job = &attempt.job;
-        let Some(mut progress) = self.progress(attempt).await? else {
+        let Some(mut checkpoint) = self.checkpoint(attempt).await? else {
             return Ok(Prepared::Lost);
         };
-        let fetched = self.fetch(&job.username, &job.repository, &mut progress);
+        let fetched = self.fetch(&job.username, &job.repository, &mut checkpoint);
         let kept = match fetched.await {
             Ok(kept) => kept,
             Err(failure) => {
                 let settlement = after_fetch(failure, job.failures, &self.retry, jitter())?;
-                self.keep_progress(attempt, &settlement, &progress).await?;
+                self.keep_checkpoint(attempt, &settlement, &checkpoint).await?;
                 return Ok(Prepared::Ended(settlement));
             }
         };
@@ -134,39 +134,39 @@ impl Reporter {
     }
 
     /// How far an earlier attempt came; `None` if the job is another's by now.
-    async fn progress(&self, attempt: &Attempt) -> Result<Option<Progress>, QueueError> {
+    async fn checkpoint(&self, attempt: &Attempt) -> Result<Option<Checkpoint>, QueueError> {
         let job = &attempt.job;
         if job.stage != Stage::Fetch || !job.has_report {
-            return Ok(Some(Progress::default()));
+            return Ok(Some(Checkpoint::default()));
         }
         let bytes = match self.queue.load_report(job.id, &attempt.fence).await? {
             Loaded::Report(bytes) => bytes,
-            Loaded::Missing => return Ok(Some(Progress::default())),
+            Loaded::Missing => return Ok(Some(Checkpoint::default())),
             Loaded::Lost => return Ok(None),
         };
-        let progress = Progress::decompress(&bytes, self.report_max_bytes);
-        Ok(Some(progress.unwrap_or_else(|error| {
-            tracing::warn!(job.id = %job.id, %error, "the kept progress cannot be used; the fetch begins anew");
-            Progress::default()
+        let checkpoint = Checkpoint::decompress(&bytes, self.report_max_bytes);
+        Ok(Some(checkpoint.unwrap_or_else(|error| {
+            tracing::warn!(job.id = %job.id, %error, "the checkpoint cannot be used; the fetch begins anew");
+            Checkpoint::default()
         })))
     }
 
     /// Keeps how far the fetch came, if the job will be tried again.
-    async fn keep_progress(
+    async fn keep_checkpoint(
         &self,
         attempt: &Attempt,
         settlement: &Settlement,
-        progress: &Progress,
+        checkpoint: &Checkpoint,
     ) -> Result<(), QueueError> {
         let goes_on = matches!(
             settlement,
             Settlement::Defer { .. } | Settlement::Retry { .. }
         );
-        if !goes_on || progress.is_empty() {
+        if !goes_on || checkpoint.is_empty() {
             return Ok(());
         }
         let id = attempt.job.id;
-        let kept = match progress.compress(self.report_max_bytes) {
+        let kept = match checkpoint.compress(self.report_max_bytes) {
             Some(bytes) => {
                 self.queue
                     .keep_checkpoint(id, &attempt.fence, &bytes)
@@ -175,7 +175,7 @@ impl Reporter {
             None => false,
         };
         if !kept {
-            tracing::debug!(job.id = %id, "how far the fetch came is not kept; it begins anew");
+            tracing::debug!(job.id = %id, "the checkpoint is not kept; the fetch begins anew");
         }
         Ok(())
     }
@@ -184,13 +184,13 @@ impl Reporter {
         &self,
         username: &str,
         repository: &str,
-        progress: &mut Progress,
+        checkpoint: &mut Checkpoint,
     ) -> Result<KeptReport, Failure> {
         let unusable = |reason: String| Failure::Final { reason };
         let owner = Username::parse(username).map_err(|error| unusable(error.to_string()))?;
         let name =
             RepositoryName::parse(repository).map_err(|error| unusable(error.to_string()))?;
-        let report = self.fetcher.fetch(&owner, &name, progress).await?;
+        let report = self.fetcher.fetch(&owner, &name, checkpoint).await?;
         let contributors_unavailable = report.contributors_unavailable;
         let body = report
             .into_body()

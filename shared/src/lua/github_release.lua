@@ -96,6 +96,12 @@ local function take_back_one(turn, args, i)
             if scope == 'token' then forget(turn, 'token:of') end
         end
     end
+    if outcome == 'answered' and turn.known['token:of'] and turn.known['token:of'] ~= args[2] then
+        -- The token that was refused has been replaced.
+        for _, part in ipairs({ 'of', 'until_ms', 'request_id', 'probe', 'probe_until_ms' }) do
+            forget(turn, 'token:' .. part)
+        end
+    end
     if args[i + 5] ~= '' then
         note_budget(turn, args[i + 5], args[i + 6], args[i + 7], turn.at_ms + args[i + 8])
     end

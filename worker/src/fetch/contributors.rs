@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::issues::unaddressable;
 use super::pages::List;
-use super::progress::Walk;
+use super::checkpoint::Walk;
 use crate::github::{Failure, Github};
 
 /// Pages of 100 that are read; the contributors after them, those with the fewest

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::pages::List;
-use super::progress::{Ending, Place, Walk};
+use super::checkpoint::{Ending, Place, Walk};
 use crate::github::{Failure, Github};
 use crate::report::Issue;
 

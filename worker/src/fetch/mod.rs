@@ -3,7 +3,7 @@
 //!
 //! Nothing is retried here. A fetch ends with the whole report or with a
 //! [`Failure`], and [`crate::policy`] says what follows from that; how far it came
-//! stands in its [`Progress`]. How much is asked for and read is bounded by the
+//! stands in its [`Checkpoint`]. How much is asked for and read is bounded by the
 //! constants of this module; at each of them stands what happens then.
 
 use std::collections::HashMap;
@@ -13,8 +13,8 @@ use hookme_shared::names::{RepositoryName, Username};
 use tokio::time::timeout;
 
 use self::contributors::Listed;
-pub use self::progress::Progress;
-use self::progress::{Ending, Place};
+pub use self::checkpoint::Checkpoint;
+use self::checkpoint::{Ending, Place};
 use crate::github::{Failure, Github, Outlook};
 use crate::report::{Contributor, Report};
 
@@ -22,7 +22,7 @@ mod contributors;
 mod issues;
 mod names;
 mod pages;
-mod progress;
+mod checkpoint;
 
 /// The longest that the fetch of one report may take in one attempt, over all its
 /// requests. What takes longer is tried again later.
@@ -55,7 +55,7 @@ impl Fetcher {
     }
 
     /// Fetches the report about `owner`'s `repository`, within [`FETCH_TIMEOUT`],
-    /// from where `progress` stands. However it ends, `progress` says how far it came.
+    /// from where `checkpoint` stands. However it ends, `checkpoint` says how far it came.
     ///
     /// Reading is harmless to repeat, and dropping the future stops all requests.
     ///
@@ -66,9 +66,9 @@ impl Fetcher {
         &self,
         owner: &Username,
         repository: &RepositoryName,
-        progress: &mut Progress,
+        checkpoint: &mut Checkpoint,
     ) -> Result<Report, Failure> {
-        let names = timeout(self.time_max, self.walk(owner, repository, progress)).await;
+        let names = timeout(self.time_max, self.walk(owner, repository, checkpoint)).await;
         let names = names.unwrap_or_else(|_| {
             Err(Failure::Later {
                 reason: format!(
@@ -78,7 +78,7 @@ impl Fetcher {
                 retry_after: None,
             })
         })?;
-        Ok(report(owner, repository, std::mem::take(progress), &names))
+        Ok(report(owner, repository, std::mem::take(checkpoint), &names))
     }
 
     /// Reads both lists to their ends, and then the names.
@@ -86,39 +86,39 @@ impl Fetcher {
         &self,
         owner: &Username,
         repository: &RepositoryName,
-        progress: &mut Progress,
+        checkpoint: &mut Checkpoint,
     ) -> Result<HashMap<u64, String>, Failure> {
-        let Progress {
+        let Checkpoint {
             issues,
             contributors,
-        } = progress;
+        } = checkpoint;
         let pull_requests = self.include_pull_requests;
         // One after the other: a repository that does not exist costs one request.
         issues::fetch(&self.github, owner, repository, pull_requests, issues).await?;
         contributors::fetch(&self.github, owner, repository, contributors).await?;
-        names::of(&self.github, &progress.contributors.items).await
+        names::of(&self.github, &checkpoint.contributors.items).await
     }
 }
 
 fn report(
     owner: &Username,
     repository: &RepositoryName,
-    progress: Progress,
+    checkpoint: Checkpoint,
     names: &HashMap<u64, String>,
 ) -> Report {
     let is_cut_off = |place| place == &Place::End(Ending::CutOff);
-    let truncated = is_cut_off(&progress.issues.place) || is_cut_off(&progress.contributors.place);
-    let unavailable = progress.contributors.place == Place::End(Ending::TooLarge);
+    let truncated = is_cut_off(&checkpoint.issues.place) || is_cut_off(&checkpoint.contributors.place);
+    let unavailable = checkpoint.contributors.place == Place::End(Ending::TooLarge);
     if truncated {
         tracing::warn!(%owner, %repository, "a list was too long; its end is not in the report");
     }
     if unavailable {
         tracing::warn!(%owner, %repository, "GitHub does not list this many contributors");
     }
-    let contributors = progress.contributors.items.into_iter();
+    let contributors = checkpoint.contributors.items.into_iter();
     Report {
         contributors: contributors.map(|listed| named(listed, names)).collect(),
-        issues: progress.issues.items,
+        issues: checkpoint.issues.items,
         repository: repository.as_str().to_owned(),
         user: owner.as_str().to_owned(),
         contributors_unavailable: unavailable,

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use url::Url;
 
-use super::progress::{Ending, Place, Walk};
+use super::checkpoint::{Ending, Place, Walk};
 use crate::github::{Answer, Failure, Github};
 
 /// Asks for the largest pages that GitHub gives. Only the first request says so;

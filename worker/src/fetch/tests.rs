@@ -18,7 +18,7 @@ async fn fetch(fetcher: &Fetcher) -> Result<Report, Failure> {
         .fetch(
             &owner,
             &RepositoryName::parse("hello").unwrap(),
-            &mut Progress::default(),
+            &mut Checkpoint::default(),
         )
         .await
 }
@@ -319,14 +319,14 @@ async fn a_fetch_that_has_to_wait_goes_on_where_it_stood() {
     let fetcher = github.fetcher();
     let owner = Username::parse("octo").unwrap();
     let name = RepositoryName::parse("hello").unwrap();
-    let mut progress = Progress::default();
-    let waits = fetcher.fetch(&owner, &name, &mut progress).await;
+    let mut checkpoint = Checkpoint::default();
+    let waits = fetcher.fetch(&owner, &name, &mut checkpoint).await;
     assert!(matches!(waits, Err(Failure::Wait { .. })), "{waits:?}");
 
     refusing.store(false, Ordering::SeqCst);
-    let kept = progress.compress(1_000_000).unwrap();
-    let mut progress = Progress::decompress(&kept, 1_000_000).unwrap();
-    let report = fetcher.fetch(&owner, &name, &mut progress).await.unwrap();
+    let kept = checkpoint.compress(1_000_000).unwrap();
+    let mut checkpoint = Checkpoint::decompress(&kept, 1_000_000).unwrap();
+    let report = fetcher.fetch(&owner, &name, &mut checkpoint).await.unwrap();
     assert_eq!(titles(&report), ["a", "b"]);
     let first_page = github
         .asked()

@@ -10,7 +10,7 @@ use crate::report::Issue;
 
 /// The state of one fetch.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub struct Progress {
+pub struct Checkpoint {
     pub(super) issues: Walk<Issue>,
     pub(super) contributors: Walk<Listed>,
 }
@@ -56,7 +56,7 @@ impl<T> Default for Walk<T> {
     }
 }
 
-impl Progress {
+impl Checkpoint {
     /// Whether anything was read yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -71,7 +71,7 @@ impl Progress {
         (bytes.len() <= bytes_max).then(|| pack(0, &bytes))
     }
 
-    /// Reads what [`Progress::compress`] wrote, if it unpacks to at most `bytes_max`
+    /// Reads what [`Checkpoint::compress`] wrote, if it unpacks to at most `bytes_max`
     /// bytes.
     ///
     /// # Errors
