@@ -6,7 +6,7 @@ use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Advanced, Loaded, Queue, QueueError, Settlement};
 
 use crate::deliver::Deliverer;
-use crate::fetch::{Fetcher, Checkpoint};
+use crate::fetch::{Checkpoint, Fetcher};
 use crate::github::{Failure, Outlook};
 use crate::handle::{Attempt, Handle};
 use crate::policy::retry::RetryPolicy;
@@ -115,7 +115,8 @@ impl Reporter {
             Ok(kept) => kept,
             Err(failure) => {
                 let settlement = after_fetch(failure, job.failures, &self.retry, jitter())?;
-                self.keep_checkpoint(attempt, &settlement, &checkpoint).await?;
+                self.keep_checkpoint(attempt, &settlement, &checkpoint)
+                    .await?;
                 return Ok(Prepared::Ended(settlement));
             }
         };

@@ -3,9 +3,9 @@
 use hookme_shared::names::{RepositoryName, Username};
 use serde::{Deserialize, Serialize};
 
+use super::checkpoint::Walk;
 use super::issues::unaddressable;
 use super::pages::List;
-use super::checkpoint::Walk;
 use crate::github::{Failure, Github};
 
 /// Pages of 100 that are read; the contributors after them, those with the fewest

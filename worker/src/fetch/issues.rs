@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use super::pages::List;
 use super::checkpoint::{Ending, Place, Walk};
+use super::pages::List;
 use crate::github::{Failure, Github};
 use crate::report::Issue;
 

@@ -12,17 +12,17 @@ use std::time::Duration;
 use hookme_shared::names::{RepositoryName, Username};
 use tokio::time::timeout;
 
-use self::contributors::Listed;
 pub use self::checkpoint::Checkpoint;
 use self::checkpoint::{Ending, Place};
+use self::contributors::Listed;
 use crate::github::{Failure, Github, Outlook};
 use crate::report::{Contributor, Report};
 
+mod checkpoint;
 mod contributors;
 mod issues;
 mod names;
 mod pages;
-mod checkpoint;
 
 /// The longest that the fetch of one report may take in one attempt, over all its
 /// requests. What takes longer is tried again later.
@@ -78,7 +78,12 @@ impl Fetcher {
                 retry_after: None,
             })
         })?;
-        Ok(report(owner, repository, std::mem::take(checkpoint), &names))
+        Ok(report(
+            owner,
+            repository,
+            std::mem::take(checkpoint),
+            &names,
+        ))
     }
 
     /// Reads both lists to their ends, and then the names.
@@ -107,7 +112,8 @@ fn report(
     names: &HashMap<u64, String>,
 ) -> Report {
     let is_cut_off = |place| place == &Place::End(Ending::CutOff);
-    let truncated = is_cut_off(&checkpoint.issues.place) || is_cut_off(&checkpoint.contributors.place);
+    let truncated =
+        is_cut_off(&checkpoint.issues.place) || is_cut_off(&checkpoint.contributors.place);
     let unavailable = checkpoint.contributors.place == Place::End(Ending::TooLarge);
     if truncated {
         tracing::warn!(%owner, %repository, "a list was too long; its end is not in the report");

@@ -6,7 +6,7 @@
 //! `make bench QUICK=1` only shows that it works, with sizes too small to mean
 //! anything, and writes nothing.
 //!
-//! It measures the real programs from outside. Two parts run as processes of
+//! It measures the real programs from outside. Three parts run as processes of
 //! their own, and are this program again under another [`part::Part`].
 
 mod drain;
@@ -14,6 +14,7 @@ mod empty_worker;
 mod figure;
 mod idle;
 mod lateness;
+mod lone_worker;
 mod machine;
 mod memory;
 mod meter;
@@ -42,6 +43,7 @@ const PAGE: &str = "BENCHMARKS.md";
 async fn main() -> anyhow::Result<ExitCode> {
     match Part::of_this_process()? {
         Some(Part::EmptyWorker) => empty_worker::run().await?,
+        Some(Part::LoneWorker) => lone_worker::run().await?,
         Some(Part::RawLoop) => raw_loop::run().await?,
         None => return measure().await,
     }

@@ -13,6 +13,8 @@ const VARIABLE: &str = "BENCH_PART";
 pub(crate) enum Part {
     /// A worker whose handler does nothing.
     EmptyWorker,
+    /// A worker that shares nothing of GitHub's with others.
+    LoneWorker,
     /// A loop of the HTTP client without anything around it.
     RawLoop,
 }
@@ -23,6 +25,7 @@ impl Part {
         match env::var(VARIABLE).ok().as_deref() {
             None => Ok(None),
             Some("empty-worker") => Ok(Some(Self::EmptyWorker)),
+            Some("lone-worker") => Ok(Some(Self::LoneWorker)),
             Some("raw-loop") => Ok(Some(Self::RawLoop)),
             Some(other) => bail!("{VARIABLE}={other} is no part of the benchmark"),
         }
@@ -32,6 +35,7 @@ impl Part {
     pub(crate) fn start(self, environment: &[(&str, &str)]) -> anyhow::Result<Program> {
         let name = match self {
             Self::EmptyWorker => "empty-worker",
+            Self::LoneWorker => "lone-worker",
             Self::RawLoop => "raw-loop",
         };
         let environment = [environment, &[(VARIABLE, name)]].concat();

@@ -19,6 +19,9 @@ const FOR_REPORTS: &str = "for-reports.rdb";
 /// A limit on running jobs that no worker reaches.
 const FAR_LIMIT: (&str, &str) = ("MAX_RUNNING_JOBS", "1000000");
 
+/// The default room for GitHub's answers.
+const KEPT: (&str, &str) = ("GITHUB_CACHE_MAX_BYTES", "67108864");
+
 /// A rate, beside the raw loop of the same minute.
 #[derive(Debug, Default)]
 pub(crate) struct Rated {
@@ -38,7 +41,9 @@ pub(crate) struct Results {
     pub(crate) empty: Rated,
     pub(crate) delivery: Rated,
     pub(crate) report: Rated,
+    pub(crate) kept: Rated,
     pub(crate) limit_cost_percent: Samples,
+    pub(crate) governor_cost_percent: Samples,
     pub(crate) late_p50_ms: Samples,
     pub(crate) late_p99_ms: Samples,
     pub(crate) bytes_per_job: Samples,
@@ -102,9 +107,24 @@ pub(crate) async fn run(sizes: &Sizes, progress: &Progress) -> anyhow::Result<Re
     }
     for pair in 0..sizes.more_pairs {
         run.limit_cost(&mut scene, pair).await?;
+        run.governor_cost(&mut scene, pair).await?;
     }
     run.results.durable = durable.into_iter().map(|(entry, _)| entry).collect();
     Ok(run.results)
+}
+
+/// A GitHub whose repositories have two issues and so many contributors.
+async fn github(contributors: usize) -> anyhow::Result<GithubStandIn> {
+    let options = GithubOptions {
+        generate: Some(RepositorySpec {
+            issues: 2,
+            pull_requests: 0,
+            contributors,
+            ..RepositorySpec::default()
+        }),
+        keep_headers: false,
+    };
+    GithubStandIn::start(options).await
 }
 
 /// Fills the queue and takes the snapshots.
@@ -154,27 +174,56 @@ impl Run<'_> {
             .delivery
             .add(drained.per_second, drained.cost, raw);
 
-        let github = GithubStandIn::start(GithubOptions {
-            generate: Some(RepositorySpec {
-                issues: 2,
-                pull_requests: 0,
-                contributors: 2,
-                ..RepositorySpec::default()
-            }),
-            keep_headers: false,
-        })
-        .await?;
+        self.reports(scene).await?;
+        self.limit_cost(scene, round).await?;
+        self.governor_cost(scene, round).await
+    }
+
+    /// Full reports, with GitHub's answers not kept and kept.
+    async fn reports(&mut self, scene: &mut Scene) -> anyhow::Result<()> {
+        let (github, webhook) = (github(2).await?, self.receiver.url());
+        let environment = [("WEBHOOK_URL", &*webhook), ("API_URL", &github.url())];
         scene.load(FOR_REPORTS).await?;
-        let worker = scene
-            .worker(&[("WEBHOOK_URL", &webhook), ("API_URL", &github.url())])
-            .await?;
+        let worker = scene.worker(&environment).await?;
         let drained = self.drain_real(scene, worker, self.sizes.reports).await?;
         let raw = self.raw_around("full reports", drained.per_second).await?;
         self.results
             .report
             .add(drained.per_second, drained.cost, raw);
 
-        self.limit_cost(scene, round).await
+        scene.load(FOR_REPORTS).await?;
+        let kept = [&environment[..], &[KEPT]].concat();
+        let worker = scene.worker(&kept).await?;
+        let drained = self.drain_real(scene, worker, self.sizes.reports).await?;
+        let rate = drained.per_second;
+        let raw = self.raw_around("full reports, answers kept", rate).await?;
+        self.results.kept.add(rate, drained.cost, raw);
+        Ok(())
+    }
+
+    /// One drain of reports with a governor that holds nothing back and one without,
+    /// in turns. Nobody has contributors, so that no names are asked for: a lone
+    /// worker remembers none.
+    async fn governor_cost(&mut self, scene: &mut Scene, pair: usize) -> anyhow::Result<()> {
+        let (github, webhook) = (github(0).await?, self.receiver.url());
+        let environment = [("WEBHOOK_URL", &*webhook), ("API_URL", &github.url())];
+        let governed_first = pair.is_multiple_of(2);
+        let mut rates = [0.0; 2];
+        for governed in [governed_first, !governed_first] {
+            scene.load(FOR_REPORTS).await?;
+            let worker = if governed {
+                scene.worker(&environment).await?
+            } else {
+                scene.lone_worker(&environment).await?
+            };
+            let drained = drain::measure(scene, worker, self.sizes.reports).await?;
+            rates[usize::from(governed)] = drained.per_second;
+        }
+        let [free, governed] = rates;
+        let percent = (1.0 - governed / free) * 100.0;
+        self.say("reports lost to the governor in %", &[percent])?;
+        self.results.governor_cost_percent.add(percent);
+        Ok(())
     }
 
     /// The queue alone, with an append-only file.

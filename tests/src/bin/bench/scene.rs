@@ -84,6 +84,15 @@ impl Scene {
             .await
     }
 
+    /// Starts a worker that shares nothing of GitHub's; returns it when it is idle.
+    pub(crate) async fn lone_worker(
+        &self,
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Program> {
+        self.idle(Part::LoneWorker.start(&self.environment(environment))?)
+            .await
+    }
+
     async fn idle(&self, program: Program) -> anyhow::Result<Program> {
         program.wait_for_log("taking jobs", PATIENCE).await?;
         tokio::time::sleep(SETTLE).await;
@@ -99,6 +108,10 @@ impl Scene {
             ("WORKER_CONCURRENCY", in_flight),
             ("ALLOW_UNSAFE_REDIS", "true"),
             ("WEBHOOK_URL", NOWHERE),
+            // No pace and nothing kept, as for a GitHub without limits.
+            ("GITHUB_READ_GAP", "0"),
+            ("GITHUB_IN_FLIGHT", "0"),
+            ("GITHUB_CACHE_MAX_BYTES", "0"),
         ];
         all.extend(more);
         all
