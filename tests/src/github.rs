@@ -1,36 +1,54 @@
 //! A GitHub of our own: the same shapes, pages and faults, with made-up contents.
 //!
-//! It serves repositories, their issues and contributors, and users; by name and,
-//! as in GitHub's own `Link` headers, by a repository's id. It grants everything:
-//! no request is counted against a limit, no token is looked at. What is not asked
-//! for with GET does not exist.
+//! It serves repositories, their issues, comments and contributors, and users; by
+//! name and, as in GitHub's own `Link` headers, by a repository's id. GraphQL answers
+//! the names behind node ids. Comments can be posted; nothing else can be changed.
+//!
+//! With [`GithubOptions::limits`] it refuses what GitHub would refuse and counts every
+//! rule that a client has broken ([`Limiter`]). Without them it grants everything.
 
+mod access;
+mod accounts;
 mod answer;
 mod catalog;
+mod clock;
+mod comments;
+mod date;
 mod fault;
+mod gate;
+mod graphql;
+pub mod limiter;
 mod log;
 mod page;
+mod refusal;
 mod repository;
+mod resource;
+mod service;
 mod shape;
 mod target;
 mod template;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode};
+use anyhow::ensure;
 
-use crate::http_server::{self, HttpServer};
+use crate::http_server::HttpServer;
 use crate::lock::lock;
-use answer::Answer;
+use access::{Access, Caller};
 use catalog::Catalog;
+pub use clock::Clock;
+use comments::Comments;
 pub use fault::Fault;
 use fault::Script;
+use gate::Gate;
+pub use limiter::{Broken, Budget, Limiter, Limits};
 pub use log::RecordedRequest;
 use log::RequestLog;
+pub use refusal::{Hint, RefusalStyle};
 pub use repository::{Contributor, Issue, Repository, RepositorySpec, default_name};
-use target::Target;
+use service::State;
 
 /// How a stand-in is started.
 #[derive(Debug, Clone)]
@@ -40,6 +58,10 @@ pub struct GithubOptions {
     pub generate: Option<RepositorySpec>,
     /// Whether the requests' headers are recorded; a benchmark has no use for them.
     pub keep_headers: bool,
+    /// What is granted; without it, everything is, and nothing is counted.
+    pub limits: Option<Limits>,
+    /// The time that answers and limits follow.
+    pub clock: Clock,
 }
 
 impl Default for GithubOptions {
@@ -47,6 +69,8 @@ impl Default for GithubOptions {
         Self {
             generate: None,
             keep_headers: true,
+            limits: None,
+            clock: Clock::default(),
         }
     }
 }
@@ -56,16 +80,6 @@ impl Default for GithubOptions {
 pub struct GithubStandIn {
     server: HttpServer,
     state: Arc<State>,
-}
-
-/// What the handlers share.
-#[derive(Debug)]
-struct State {
-    catalog: Catalog,
-    script: Mutex<Script>,
-    log: RequestLog,
-    /// The end of the hour's allowance, in seconds since 1970.
-    reset: u64,
 }
 
 impl GithubStandIn {
@@ -78,9 +92,12 @@ impl GithubStandIn {
         let (mut server, listener) = HttpServer::bind().await?;
         let state = Arc::new(State {
             catalog: Catalog::new(server.url(), options.generate.as_ref()),
-            script: Mutex::default(),
+            comments: Comments::default(),
+            access: Access::default(),
+            gate: Gate::new(options.limits, options.clock),
+            script: Mutex::<Script>::default(),
             log: RequestLog::new(options.keep_headers),
-            reset: in_an_hour()?,
+            heavy_above: AtomicUsize::new(usize::MAX),
         });
         let shared = Arc::clone(&state);
         server.serve(listener, move |request| {
@@ -112,7 +129,89 @@ impl GithubStandIn {
     /// Gives the account `login` a name, or none (`null`). Every account exists;
     /// one that was not named here has [`default_name`].
     pub fn add_user(&self, login: &str, name: Option<&str>) {
-        self.state.catalog.put_user(login, name);
+        self.state.catalog.accounts.put_name(login, name);
+    }
+
+    /// Gives a repository another name. Who asks for the old one is sent to the
+    /// repository's id.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such repository.
+    pub fn rename(&self, owner: &str, old: &str, new: &str) -> anyhow::Result<()> {
+        let (old, new) = (format!("{owner}/{old}"), format!("{owner}/{new}"));
+        let done = self.state.catalog.rename(&old, &new);
+        ensure!(done, "there is no {old} to rename");
+        Ok(())
+    }
+
+    /// Makes `token` one of this user's, whose tokens share all allowances. A token
+    /// that was not named here belongs to a user of its own.
+    pub fn add_token(&self, token: &str, user_id: u64) {
+        self.state.access.put(token, Caller::User(user_id));
+    }
+
+    /// Makes `token` invalid: it is answered 401.
+    pub fn refuse_token(&self, token: &str) {
+        self.state.access.put(token, Caller::Refused);
+    }
+
+    /// What refusals look like from now on.
+    pub fn set_refusal_style(&self, style: RefusalStyle) {
+        self.state.gate.set_style(style);
+    }
+
+    /// Lets GraphQL find a query with more than `ids` ids too heavy: it answers so
+    /// many of them and `RESOURCE_LIMITS_EXCEEDED`.
+    pub fn graphql_heavy_above(&self, ids: usize) {
+        self.state.heavy_above.store(ids, Ordering::SeqCst);
+    }
+
+    /// The texts that were posted under this issue, the oldest first.
+    #[must_use]
+    pub fn comments(&self, owner: &str, name: &str, number: usize) -> Vec<String> {
+        let entry = self.state.catalog.find(&format!("{owner}/{name}"));
+        entry.map_or_else(Vec::new, |entry| {
+            self.state.comments.bodies(entry.id, number)
+        })
+    }
+
+    /// How often each rule was broken; without limits, never.
+    #[must_use]
+    pub fn broken(&self) -> Broken {
+        self.state.gate.ask(Limiter::broken).unwrap_or_default()
+    }
+
+    /// How many requests the limits let in; without limits, none are counted.
+    #[must_use]
+    pub fn served(&self) -> u64 {
+        self.state.gate.ask(Limiter::served).unwrap_or_default()
+    }
+
+    /// How many requests the limits refused.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.state.gate.ask(Limiter::refused).unwrap_or_default()
+    }
+
+    /// What all clients together have used of this budget; without limits, nothing is
+    /// counted.
+    #[must_use]
+    pub fn spent(&self, budget: Budget) -> u64 {
+        let spent = self.state.gate.ask(|limiter| limiter.spent(budget));
+        spent.unwrap_or_default()
+    }
+
+    /// What the user of `token`, or who shows none, has used of this budget.
+    #[must_use]
+    pub fn spent_by(&self, token: Option<&str>, budget: Budget) -> u64 {
+        let caller = token.map_or(Caller::Anonymous, |token| self.state.access.of_token(token));
+        let identity = caller.identity();
+        let spent = self
+            .state
+            .gate
+            .ask(|limiter| limiter.spent_by(identity, budget));
+        spent.unwrap_or_default()
     }
 
     /// Adds faults for the next requests that `pattern` chooses, one each.
@@ -120,7 +219,7 @@ impl GithubStandIn {
     /// A pattern is a path with everything below it, and optionally what the query
     /// must hold: `/repos/octocat/hello`, `/repos/octocat/hello/issues?page=2`, or
     /// `/` for everything. A request for `/repositories/{id}/…` counts as one for
-    /// the repository's name.
+    /// the repository's name. What the limits refuse meets no fault.
     pub fn script(&self, pattern: &str, faults: Vec<Fault>) {
         lock(&self.state.script).add(pattern, faults);
     }
@@ -169,35 +268,4 @@ impl GithubStandIn {
     ) -> anyhow::Result<()> {
         self.state.log.wait_for(pattern, count, deadline).await
     }
-}
-
-impl State {
-    async fn handle(&self, request: Request<Incoming>) -> http_server::Answer {
-        let uri = request.uri();
-        let name_of = |id| self.catalog.name_of(id);
-        let target = Target::parse(uri.path(), uri.query().unwrap_or_default(), name_of);
-        let in_flight = self.log.begin(&request, &target);
-        let good = if request.method() == Method::GET {
-            answer::answer(&self.catalog, &target, request.headers())
-        } else {
-            Answer::error(StatusCode::NOT_FOUND, "Not Found", "")
-        };
-        let fault = lock(&self.script).take(&target);
-        let mut response = match fault {
-            None => good.into_response(),
-            Some(fault) => fault::apply(fault, good, self.catalog.api()).await?,
-        };
-        answer::add_common_headers(response.headers_mut(), self.reset, in_flight.number);
-        Ok(response)
-    }
-}
-
-/// The end of an allowance that begins now, in seconds since 1970.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "GitHub states the end of an allowance in wall-clock time, and this stands in for it"
-)]
-fn in_an_hour() -> anyhow::Result<u64> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
-    Ok(now.as_secs() + 3_600)
 }

@@ -70,6 +70,7 @@ impl House {
         let github = GithubStandIn::start(GithubOptions {
             generate: Some(RepositorySpec::default()),
             keep_headers: true,
+            ..GithubOptions::default()
         })
         .await?;
         let (redis_url, namespace) = (redis.url(), namespace());

@@ -5,7 +5,8 @@
 //!
 //! - [`redis_server`]: a private Redis that can be killed, paused and restarted.
 //! - [`process`]: the real `api` and `worker` binaries, killed and paused at will.
-//! - [`github`]: an HTTP server with GitHub's shapes, pages and faults.
+//! - [`github`]: an HTTP server with GitHub's shapes, pages, limits and faults; its
+//!   [`Limiter`] also works alone, on a clock of the test's own.
 //! - [`receiver`]: the webhook's other end, which keeps what it was sent.
 //! - [`fault_proxy`]: loses exactly the request or the reply to Redis that a test
 //!   names.
@@ -34,7 +35,7 @@ pub mod site;
 
 pub use eventually::eventually;
 pub use fault_proxy::FaultProxy;
-pub use github::GithubStandIn;
+pub use github::{GithubStandIn, Limiter, Limits};
 pub use house::House;
 pub use process::Program;
 pub use receiver::Receiver;

@@ -100,6 +100,7 @@ impl Site {
         let github = GithubStandIn::start(GithubOptions {
             generate: Some(RepositorySpec::default()),
             keep_headers: false,
+            ..GithubOptions::default()
         })
         .await?;
         let receiver = Receiver::start().await?;

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::Answer;
+use super::shape;
 use super::target::{Pattern, Target};
 use crate::http_server::{self, endless, truncated};
 
@@ -36,6 +37,9 @@ pub enum Fault {
     MovedTo(String),
     /// 403: the contributors are too many to list. It is for good, no rate limit.
     TooLarge,
+    /// This status, 5xx, although what was asked for has been done: for a POST, what
+    /// it creates exists.
+    CreatedThen(u16),
 }
 
 impl Fault {
@@ -44,6 +48,20 @@ impl Fault {
     pub fn status(code: u16) -> Self {
         let body = json!({ "message": format!("Scripted {code}"), "status": code.to_string() });
         Self::Status(code, Vec::new(), body.to_string())
+    }
+
+    /// Whether what a request asks for is done nevertheless.
+    pub(super) fn lets_happen(&self) -> bool {
+        match self {
+            Self::Delay(_) | Self::TruncatedBody | Self::UserNull | Self::CreatedThen(_) => true,
+            Self::Status(..)
+            | Self::Html502
+            | Self::Hang
+            | Self::DropConnection
+            | Self::EndlessBody
+            | Self::MovedTo(_)
+            | Self::TooLarge => false,
+        }
     }
 }
 
@@ -85,6 +103,10 @@ impl Script {
 pub(super) async fn apply(fault: Fault, good: Answer, api: &str) -> http_server::Answer {
     match fault {
         Fault::Status(code, headers, body) => Ok(scripted(code, headers, body).into_response()),
+        Fault::CreatedThen(code) => {
+            let body = shape::error(code, "Server Error", "").to_string();
+            Ok(scripted(code, Vec::new(), body).into_response())
+        }
         Fault::Html502 => Ok(html_502().into_response()),
         Fault::Hang => std::future::pending().await,
         Fault::Delay(delay) => {
@@ -146,14 +168,10 @@ fn without_users(mut good: Answer) -> Answer {
 
 fn moved(api: &str, location: &str) -> Answer {
     let origin = if location.starts_with('/') { api } else { "" };
-    let url = format!("{origin}{location}");
-    let body = json!({
-        "message": "Moved Permanently", "url": url,
-        "documentation_url": "https://docs.github.com/v3/#http-redirects",
-    });
-    let mut answer = Answer::json(StatusCode::MOVED_PERMANENTLY, body.to_string());
-    answer.set(LOCATION, &url);
-    answer
+    Answer::redirect(
+        StatusCode::MOVED_PERMANENTLY,
+        &format!("{origin}{location}"),
+    )
 }
 
 fn too_large() -> Answer {

@@ -10,11 +10,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde_json::{Value, json};
 
+use super::accounts::Account;
 use super::repository::{Contributor, Issue};
 use super::template::{FULL_NAME, id};
 
 /// Where people look at GitHub.
-const SITE: &str = "https://github.com";
+pub(super) const SITE: &str = "https://github.com";
 
 /// An issue of the repository that fills the template's gaps.
 pub(super) fn issue(api: &str, issue: &Issue) -> Value {
@@ -41,7 +42,7 @@ pub(super) fn issue(api: &str, issue: &Issue) -> Value {
         "html_url": format!("{SITE}/{FULL_NAME}/{section}/{number}"),
         "id": id(number), "node_id": format!("{prefix}{number:08}"), "number": number,
         "title": issue.title, "labels": labels,
-        "user": issue.author.as_deref().map(|login| simple_user(api, login)),
+        "user": issue.author.as_deref().map(|login| simple_user(api, number_of(login), login)),
         "state": if issue.closed { "closed" } else { "open" },
         "state_reason": issue.closed.then_some("completed"),
         "locked": false, "assignee": null, "assignees": [], "milestone": null,
@@ -83,7 +84,7 @@ pub(super) fn contributor(api: &str, contributor: &Contributor) -> Value {
             login,
             contributions,
         } => {
-            let mut shape = simple_user(api, login);
+            let mut shape = simple_user(api, number_of(login), login);
             shape["contributions"] = json!(contributions);
             shape
         }
@@ -98,14 +99,15 @@ pub(super) fn contributor(api: &str, contributor: &Contributor) -> Value {
 }
 
 /// An account as it stands inside other objects.
-fn simple_user(api: &str, login: &str) -> Value {
-    let id = number_of(login);
+pub(super) fn simple_user(api: &str, id: u64, login: &str) -> Value {
+    let bot = login.ends_with("[bot]");
+    let kind = if bot { "BOT" } else { "U" };
     let url = format!(
         "{api}/users/{}",
         login.replace('[', "%5B").replace(']', "%5D")
     );
     json!({
-        "login": login, "id": id, "node_id": format!("U_kgDO{id:08}"),
+        "login": login, "id": id, "node_id": format!("{kind}_kgDO{id:08}"),
         "avatar_url": format!("https://avatars.githubusercontent.com/u/{id}?v=4"),
         "gravatar_id": "", "url": url, "html_url": format!("{SITE}/{login}"),
         "followers_url": format!("{url}/followers"),
@@ -116,16 +118,16 @@ fn simple_user(api: &str, login: &str) -> Value {
         "organizations_url": format!("{url}/orgs"), "repos_url": format!("{url}/repos"),
         "events_url": format!("{url}/events{{/privacy}}"),
         "received_events_url": format!("{url}/received_events"),
-        "type": if login.ends_with("[bot]") { "Bot" } else { "User" },
+        "type": if bot { "Bot" } else { "User" },
         "user_view_type": "public", "site_admin": false,
     })
 }
 
 /// An account asked for by itself.
-pub(super) fn user(api: &str, login: &str, name: Option<&str>) -> Value {
-    let mut shape = simple_user(api, login);
+pub(super) fn user(api: &str, account: &Account) -> Value {
+    let mut shape = simple_user(api, account.id, &account.login);
     let more = json!({
-        "name": name, "company": null, "blog": "", "location": null, "email": null,
+        "name": account.name, "company": null, "blog": "", "location": null, "email": null,
         "hireable": null, "bio": null, "twitter_username": null, "public_repos": 2,
         "public_gists": 0, "followers": 1, "following": 0,
         "created_at": timestamp(1), "updated_at": timestamp(2),
@@ -142,7 +144,7 @@ pub(super) fn repository(api: &str, full_name: &str, id: u64, open_issues: usize
     let url = format!("{api}/repos/{full_name}");
     json!({
         "id": id, "node_id": format!("R_kgDO{id:08}"), "name": name, "full_name": full_name,
-        "private": false, "owner": simple_user(api, owner),
+        "private": false, "owner": simple_user(api, number_of(owner), owner),
         "html_url": format!("{SITE}/{full_name}"), "description": null, "fork": false,
         "url": url, "contributors_url": format!("{url}/contributors"),
         "issues_url": format!("{url}/issues{{/number}}"), "created_at": timestamp(1),
@@ -159,7 +161,7 @@ pub(super) fn error(status: u16, message: &str, documentation: &str) -> Value {
 }
 
 /// A made-up but fixed id for a name; case does not matter, as on GitHub.
-fn number_of(name: &str) -> u64 {
+pub(super) fn number_of(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.to_ascii_lowercase().hash(&mut hasher);
     hasher.finish() % 100_000_000 + 1

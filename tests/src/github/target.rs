@@ -22,6 +22,12 @@ impl Query {
             .map(|(_, value)| value.as_str())
     }
 
+    /// The query as it came.
+    pub(super) fn text(&self) -> String {
+        let pairs = self.0.iter().map(|(name, value)| format!("{name}={value}"));
+        pairs.collect::<Vec<_>>().join("&")
+    }
+
     /// Whether each pair of `other` stands here too.
     pub(super) fn contains(&self, other: &Self) -> bool {
         other.0.iter().all(|pair| self.0.contains(pair))
@@ -29,9 +35,20 @@ impl Query {
 
     /// The same query for another page; the page stands last, as in GitHub's links.
     pub(super) fn with_page(&self, page: usize) -> String {
-        let others = self.0.iter().filter(|(name, _)| name != "page");
+        self.elsewhere([format!("page={page}")])
+    }
+
+    /// The same query for the page of this number, which lies in `direction`
+    /// (`after` or `before`) of `cursor`.
+    pub(super) fn with_cursor(&self, direction: &str, cursor: &str, page: usize) -> String {
+        self.elsewhere([format!("{direction}={cursor}"), format!("page={page}")])
+    }
+
+    fn elsewhere<const N: usize>(&self, place: [String; N]) -> String {
+        let is_place = |name: &str| ["page", "after", "before"].contains(&name);
+        let others = self.0.iter().filter(|(name, _)| !is_place(name));
         let others = others.map(|(name, value)| format!("{name}={value}"));
-        let pairs: Vec<String> = others.chain([format!("page={page}")]).collect();
+        let pairs: Vec<String> = others.chain(place).collect();
         pairs.join("&")
     }
 }
@@ -45,8 +62,16 @@ pub(super) enum Resource {
     Issues(String),
     /// `/repos/{owner}/{name}/contributors`
     Contributors(String),
+    /// `/repos/{owner}/{name}/issues/{number}/comments`
+    Comments(String, usize),
     /// `/users/{login}`
     User(String),
+    /// `/user/{id}`
+    Account(u64),
+    /// `/user`
+    Viewer,
+    /// `/graphql`
+    Graphql,
     /// Anything else.
     Unknown,
 }
@@ -59,6 +84,19 @@ pub(super) struct Target {
     pub(super) path: String,
     pub(super) query: Query,
     pub(super) resource: Resource,
+}
+
+impl Resource {
+    /// The repository that it is of, if it is of one that is known.
+    pub(super) fn repository(&self) -> Option<&str> {
+        match self {
+            Self::Repository(name)
+            | Self::Issues(name)
+            | Self::Contributors(name)
+            | Self::Comments(name, _) => Some(name),
+            Self::User(_) | Self::Account(_) | Self::Viewer | Self::Graphql | Self::Unknown => None,
+        }
+    }
 }
 
 impl Target {
@@ -75,6 +113,9 @@ impl Target {
         let Some(repository) = repository else {
             let resource = match rest {
                 ["users", login] => Resource::User((*login).to_owned()),
+                ["user", id] => id.parse().map_or(Resource::Unknown, Resource::Account),
+                ["user"] => Resource::Viewer,
+                ["graphql"] => Resource::Graphql,
                 _ => Resource::Unknown,
             };
             return Self {
@@ -92,6 +133,9 @@ impl Target {
             [] => Resource::Repository(repository),
             ["issues"] => Resource::Issues(repository),
             ["contributors"] => Resource::Contributors(repository),
+            ["issues", number, "comments"] => number.parse().map_or(Resource::Unknown, |number| {
+                Resource::Comments(repository, number)
+            }),
             _ => Resource::Unknown,
         };
         Self {
@@ -128,8 +172,8 @@ impl Pattern {
     }
 }
 
-/// A path segment with its `%xx` decoded; what is no `%xx` stays.
-fn decode(segment: &str) -> String {
+/// A part of a path or a query with its `%xx` decoded; what is no `%xx` stays.
+pub(super) fn decode(segment: &str) -> String {
     let mut parts = segment.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
     for part in parts {
@@ -167,6 +211,12 @@ mod tests {
         assert_eq!(
             target("/users/a%5Bbot%5D").resource,
             Resource::User("a[bot]".to_owned())
+        );
+        assert_eq!(target("/user/12").resource, Resource::Account(12));
+        assert_eq!(target("/user").resource, Resource::Viewer);
+        assert_eq!(
+            target("/repositories/7/issues/3/comments").resource,
+            Resource::Comments("Octo/Cat".to_owned(), 3)
         );
     }
 

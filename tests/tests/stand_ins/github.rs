@@ -152,6 +152,7 @@ async fn any_name_exists_where_repositories_are_generated() {
     let options = GithubOptions {
         generate,
         keep_headers: false,
+        ..GithubOptions::default()
     };
     let github = GithubStandIn::start(options).await.unwrap();
     let mut ids = std::collections::HashSet::new();

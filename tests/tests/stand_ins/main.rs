@@ -4,6 +4,10 @@
 
 mod fault_proxy;
 mod github;
+mod github_graphql;
+mod github_limits;
+mod github_names;
+mod github_writes;
 mod receiver;
 mod redis_server;
 
