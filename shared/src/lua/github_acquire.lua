@@ -12,8 +12,9 @@
 --          8 content a minute  9 content an hour, exact over any such span
 --         10 lease  11 class: read, write or content  12 resource: core or graphql
 --         13 patience   ms that the caller waits, 0 or more; and so on for each request
--- Returns  for each {'ok', ms until it may start} or {'wait', ms, until_ms, words};
---          the words follow "waits for"
+-- Returns  for each {'ok', ms until it may start, 1 or 0} or {'wait', ms, until_ms,
+--          words}; with 0 nothing is noted of it, and it needs no release unless its
+--          answer says something; the words follow "waits for"
 -- Cost     O(requests * log of the content of an hour)
 -- Repeat   may grant a second time; after a lost reply, release the lease instead
 --
@@ -77,7 +78,12 @@ end
 -- Decides on one request, and notes in `turn` what is to be written if it may start.
 local function decide(ns, args, turn, want)
     local known, at_ms = turn.known, turn.at_ms
-    local worst, probes = obstacle(known, want.resource, want.class, args[2], turn.in_flight, at_ms)
+    local worst, probes = nil, turn.open[want.class .. want.resource]
+    if not probes then
+        worst, probes = obstacle(known, want.resource, want.class, args[2], turn.in_flight, at_ms)
+        -- Where nothing is counted, what holds for one holds for all.
+        if not worst and #probes == 0 and not turn.counted then turn.open[want.class .. want.resource] = probes end
+    end
     if worst then return wait_for(turn, worst.scope, worst.until_ms - at_ms) end
     if turn.most and (turn.in_flight >= turn.most or (turn.others > 0 and known.served == args[3])) then
         return wait_for(turn, 'turn', math.min(TURN_LOOK_MS * (1 + turn.others), TURN_LOOK_MAX_MS))
@@ -95,9 +101,11 @@ local function decide(ns, args, turn, want)
         return wait_for(turn, scope, start_ms - at_ms)
     end
 
-    turn.in_flight = turn.in_flight + 1
-    turn.leases[#turn.leases + 1] = start_ms + args[4]
-    turn.leases[#turn.leases + 1] = want.lease
+    if turn.counted then
+        turn.in_flight = turn.in_flight + 1
+        turn.leases[#turn.leases + 1] = start_ms + args[4]
+        turn.leases[#turn.leases + 1] = want.lease
+    end
     if turn.most then note(turn, 'served', args[3]) end
     for _, scope in ipairs(probes) do
         note(turn, scope .. ':probe', want.lease)
@@ -105,7 +113,7 @@ local function decide(ns, args, turn, want)
     end
     note_gaps(args, turn, want, start_ms)
     if want.class == 'content' then note_content(ns, args[1], want.lease, start_ms, at_ms) end
-    return { 'ok', start_ms - at_ms }
+    return { 'ok', start_ms - at_ms, (turn.counted or #probes > 0) and 1 or 0 }
 end
 
 -- What is known lives on, and the identity stands in the list; once a minute is enough.
@@ -139,11 +147,17 @@ end
 register('github_acquire', { 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
     local flights, waiting = key.github_flights(ns, args[1]), key.github_waiting(ns, args[1])
-    redis.call('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
     local turn = {
-        at_ms = at_ms, known = read_limits(ns, args[1]), in_flight = redis.call('ZCARD', flights),
-        most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0,
+        at_ms = at_ms, known = read_limits(ns, args[1]), in_flight = 0,
+        most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0, open = {},
     }
+    -- Requests in flight matter for a limit of their number and for what is left of
+    -- an hour; a GitHub without limits tells neither.
+    turn.counted = turn.most or turn.known['core:reset_ms'] or turn.known['graphql:reset_ms']
+    if turn.counted then
+        redis.call('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
+        turn.in_flight = redis.call('ZCARD', flights)
+    end
     if turn.most then
         redis.call('ZREMRANGEBYSCORE', waiting, '-inf', at_ms)
         turn.waited = redis.call('ZSCORE', waiting, args[3])

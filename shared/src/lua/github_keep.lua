@@ -36,10 +36,11 @@ register('github_keep', {}, function(keys, args)
     local before = total
     if redis.call('ZCARD', answers) == 0 then total = 0 end
     total = total - throw_out(ns, hash)
-    local oldest = redis.call('ZRANGE', answers, 0, ANSWERS_OUT_MAX - 1, 'WITHSCORES')
-    for i = 1, #oldest, 2 do
-        local too_old = tonumber(oldest[i + 1]) + args[5] <= at_ms
-        if too_old or (bytes <= most and total + bytes > most) then total = total - throw_out(ns, oldest[i]) end
+    for _ = 1, ANSWERS_OUT_MAX do
+        local oldest = redis.call('ZRANGE', answers, 0, 0, 'WITHSCORES')
+        local too_old = oldest[1] and oldest[2] + args[5] <= at_ms
+        if not oldest[1] or not (too_old or (bytes <= most and total + bytes > most)) then break end
+        total = total - throw_out(ns, oldest[1])
     end
     total = math.max(0, total)
     local fits = total + bytes <= most

@@ -46,7 +46,14 @@ struct Waiting {
     since: Instant,
     /// When it is worth asking for it.
     ask_at: Instant,
-    answer: oneshot::Sender<Result<Instant, Failure>>,
+    answer: oneshot::Sender<Result<Start, Failure>>,
+}
+
+/// What a request was granted.
+struct Start {
+    at: Instant,
+    /// Whether Redis must hear of its end whatever the answer says.
+    noted: bool,
 }
 
 /// Hands out permits for one identity. Clones feed the same task.
@@ -62,6 +69,7 @@ pub(super) struct Governor {
 pub(super) struct Permit {
     messages: mpsc::Sender<Message>,
     lease: Option<String>,
+    noted: bool,
 }
 
 /// The task behind a [`Governor`]; it ends when every clone and permit is gone.
@@ -129,9 +137,10 @@ impl Governor {
             resource,
             patience: PATIENCE,
         };
-        let permit = Permit {
+        let mut permit = Permit {
             messages: self.messages.clone(),
             lease: Some(want.lease.clone()),
+            noted: true,
         };
         let waiting = Waiting {
             want,
@@ -158,8 +167,9 @@ impl Governor {
             // The permit is dropped, in case it is granted yet.
             Err(_) => return Err(turn_failure()),
         };
-        sleep_until(start.into()).await;
-        if start.elapsed() > LATE {
+        permit.noted = start.noted;
+        sleep_until(start.at.into()).await;
+        if start.at.elapsed() > LATE {
             return Err(turn_failure());
         }
         Ok(permit)
@@ -183,6 +193,9 @@ impl Permit {
         let lease = self.lease.take()?;
         let (sender, answered) = oneshot::channel();
         let refused = matches!(outcome, Outcome::Refused { .. });
+        if !self.noted && !refused && budget.is_none() {
+            return None;
+        }
         let release = Release {
             lease,
             outcome,
@@ -204,7 +217,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let Some(lease) = self.lease.take() else {
+        let Some(lease) = self.lease.take().filter(|_| self.noted) else {
             return;
         };
         let release = Release {
@@ -378,11 +391,14 @@ impl GovernorTask {
     fn answered(&mut self, mut one: Waiting, granted: Granted) {
         let now = Instant::now();
         match granted {
-            Granted::Start { after } => {
+            Granted::Start { after, noted } => {
+                let at = now + after;
                 // Should nobody wait for it any more, its permit was dropped, and the
                 // word of that comes next.
-                self.out.insert(one.want.lease, now + after + self.term);
-                answer(one.answer, Ok(now + after));
+                if noted {
+                    self.out.insert(one.want.lease, at + self.term);
+                }
+                answer(one.answer, Ok(Start { at, noted }));
             }
             Granted::Wait {
                 ask_after, awaited, ..

@@ -14,7 +14,10 @@ pub(in super::super) fn granted(value: Value) -> Read<Vec<Granted>> {
             let parts = list(item)?;
             let after = Duration::from_millis(number(at(&parts, 1)?)?);
             match text(at(&parts, 0)?)? {
-                "ok" => Ok(Granted::Start { after }),
+                "ok" => Ok(Granted::Start {
+                    after,
+                    noted: number(at(&parts, 2)?)? == 1,
+                }),
                 "wait" => Ok(Granted::Wait {
                     ask_after: after,
                     until_ms: number(at(&parts, 2)?)?,

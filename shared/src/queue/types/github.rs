@@ -90,6 +90,8 @@ pub enum Granted {
     Start {
         /// From now; zero is at once.
         after: Duration,
+        /// Whether it must be released whatever its answer says.
+        noted: bool,
     },
     /// Not yet.
     Wait {
