@@ -14,12 +14,13 @@ const ISSUES: &str = r#"[
      "labels": [{"id": 9, "name": "bug", "color": "f00", "default": true, "description": null}]},
     {"id": 2, "title": null, "user": null, "labels": null}
 ]"#;
-const CONTRIBUTORS: &str =
-    r#"[{"login": "octo", "contributions": 32}, {"login": "ann", "contributions": 2}]"#;
+const CONTRIBUTORS: &str = r#"[
+    {"id": 7, "login": "octo", "contributions": 32}, {"id": 8, "login": "ann", "contributions": 2}
+]"#;
 
 /// A label stands as GitHub sent it, to the byte.
 const BODY: &str = concat!(
-    r#"{"contributors":[{"name":"Name octo","qtd_commits":32,"user":"octo"},{"name":null,"qtd_commits":2,"user":"ann"}],"#,
+    r#"{"contributors":[{"name":"Name octo","qtd_commits":32,"user":"octo"},{"name":"ann","qtd_commits":2,"user":"ann"}],"#,
     r#""issues":[{"author":"octo","labels":[{"id": 9, "name": "bug", "color": "f00", "default": true, "description": null}],"title":"Bug \"q\" é 😀 </script>"},"#,
     r#"{"author":null,"labels":null,"title":null}],"repository":"R.x","user":"Rich"}"#,
 );
@@ -32,8 +33,12 @@ async fn the_body_is_what_it_always_was() {
     house
         .github
         .script("/repos/rich/r.x/contributors", list(CONTRIBUTORS));
-    house.github.add_user("octo", Some("Name octo"));
-    house.github.add_user("ann", None);
+    let account = |name: &str| list(&format!(r#"{{"id": 7, "login": "octo", "name": {name}}}"#));
+    house.github.script("/user/7", account(r#""Name octo""#));
+    house.github.script(
+        "/user/8",
+        list(r#"{"id": 8, "login": "ann", "name": null}"#),
+    );
     let id = api.submit("Rich", "R.x", None).await.unwrap();
     let (_, delivery) = delivered(&house, id).await;
     assert_eq!(String::from_utf8_lossy(&delivery.body), BODY);

@@ -199,7 +199,7 @@ async fn a_name_that_would_bend_an_address_is_refused_and_github_hears_nothing()
         .collect();
     assert_eq!(asked.len(), 4, "{asked:?}");
     assert_eq!(
-        house.github.count("/repos/octocat/hello") + house.github.count("/users"),
+        house.github.count("/repos/octocat/hello") + house.github.count("/user"),
         4
     );
 }

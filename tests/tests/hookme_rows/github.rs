@@ -61,23 +61,13 @@ async fn what_passes_is_tried_again_whichever_request_it_hits() {
         // A list does not make an error a success.
         status(500, &[], "[]"),
         status(503, &[("content-type", "text/html")], "<html></html>"),
-        status(
-            429,
-            &[("retry-after", "0")],
-            r#"{"message": "Too many requests"}"#,
-        ),
-        status(
-            403,
-            &[("retry-after", "0")],
-            r#"{"message": "You have exceeded a secondary rate limit."}"#,
-        ),
         status(200, &[], "1"),
         status(200, &[], "<html></html>"),
         Fault::DropConnection,
         Fault::TruncatedBody,
     ];
     for (index, fault) in table.into_iter().enumerate() {
-        let path = [ISSUES, CONTRIBUTORS, "/users/contributor-1"][index % 3];
+        let path = [ISSUES, CONTRIBUTORS, "/user"][index % 3];
         let (house, api) = house(&QUICK).await;
         house.github.script(path, vec![fault.clone()]);
         let (ended, delivery) = delivered(&house, submit(&api, "hello").await).await;
@@ -100,24 +90,19 @@ async fn what_passes_is_tried_again_whichever_request_it_hits() {
 }
 
 #[tokio::test]
-async fn a_limit_that_names_no_time_is_left_alone_for_a_minute() {
-    let (house, api) = house(&QUICK).await;
-    let secondary = r#"{"message": "You have exceeded a secondary rate limit."}"#;
-    house.github.always(ISSUES, status(403, &[], secondary));
-    let id = submit(&api, "hello").await;
-    let waits = house
-        .job_when(id, super::PATIENCE, |seen| seen.job.failures == 1)
-        .await
-        .unwrap();
-    let wait_ms = waits.job.due_ms - waits.history[0].at_ms;
-    assert!((60_000..=75_000).contains(&wait_ms), "{wait_ms}");
-    assert!(
-        waits
-            .why
-            .ends_with("GitHub's secondary rate limit was met (403)"),
-        "{}",
-        waits.why
-    );
+async fn a_limit_is_waited_for_and_is_no_failure() {
+    for (code, words) in [
+        (429, "Too many requests"),
+        (403, "You have exceeded a secondary rate limit."),
+    ] {
+        let (house, api) = house(&QUICK).await;
+        let body = json!({"message": words}).to_string();
+        let limit = status(code, &[("retry-after", "1")], &body);
+        house.github.script(ISSUES, vec![limit]);
+        let (ended, _) = delivered(&house, submit(&api, "hello").await).await;
+        assert_eq!(ended.job.failures, 0, "{code}");
+        assert_eq!(ended.history[0].event, "defer", "{code}");
+    }
 }
 
 #[tokio::test]
@@ -206,26 +191,25 @@ async fn what_will_not_change_ends_the_task_at_once_with_the_reason() {
 async fn a_contributor_who_is_gone_or_shows_no_name_costs_nobody_the_report() {
     let (house, api) = house(&QUICK).await;
     let people = json!([
-        {"login": "gone", "contributions": 4},
-        {"login": "closed", "contributions": 3},
-        {"login": "nameless", "contributions": 2},
+        {"id": 1, "login": "gone", "contributions": 4},
+        {"id": 2, "login": "closed", "contributions": 3},
+        {"id": 3, "login": "nameless", "contributions": 2},
         {"name": "Without Account", "contributions": 1},
     ]);
     house.github.script(CONTRIBUTORS, vec![answer(&people)]);
-    house.github.script("/users/gone", vec![Fault::status(404)]);
-    house
-        .github
-        .script("/users/closed", vec![Fault::status(403)]);
-    house.github.add_user("nameless", None);
+    house.github.script("/user/1", vec![Fault::status(404)]);
+    house.github.script("/user/2", vec![Fault::status(403)]);
+    let nameless = json!({"id": 3, "login": "nameless", "name": null});
+    house.github.script("/user/3", vec![answer(&nameless)]);
     let (_, delivery) = delivered(&house, submit(&api, "hello").await).await;
     let people = json!([
-        {"name": null, "qtd_commits": 4, "user": "gone"},
-        {"name": null, "qtd_commits": 3, "user": "closed"},
-        {"name": null, "qtd_commits": 2, "user": "nameless"},
+        {"name": "gone", "qtd_commits": 4, "user": "gone"},
+        {"name": "closed", "qtd_commits": 3, "user": "closed"},
+        {"name": "nameless", "qtd_commits": 2, "user": "nameless"},
         {"name": "Without Account", "qtd_commits": 1, "user": null},
     ]);
     assert_eq!(delivery.json().unwrap()["contributors"], people);
-    assert_eq!(house.github.count("/users"), 3);
+    assert_eq!(house.github.count("/user"), 3);
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn slow_people() {
     house.github.add_repository("octocat", "hello", &spec);
     house
         .github
-        .always("/users", Fault::Delay(Duration::from_millis(200)));
+        .always("/user", Fault::Delay(Duration::from_millis(200)));
     let (ended, delivery) = delivered(&house, submit(&api, "hello").await).await;
     assert_eq!(ended.job.failures, 0, "{ended:?}");
     assert_eq!(
@@ -38,7 +38,7 @@ async fn slow_people() {
             .len(),
         30
     );
-    assert_eq!(house.github.count("/users"), 30);
+    assert_eq!(house.github.count("/user"), 30);
 }
 
 async fn slow_webhook() {
