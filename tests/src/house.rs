@@ -67,12 +67,20 @@ impl House {
     ///
     /// When a part does not start.
     pub async fn start_at(redis: &RedisServer) -> anyhow::Result<Self> {
-        let github = GithubStandIn::start(GithubOptions {
-            generate: Some(RepositorySpec::default()),
-            keep_headers: true,
-            ..GithubOptions::default()
-        })
-        .await?;
+        Self::with(redis, generous()).await
+    }
+
+    /// A house without inhabitants, with another GitHub than the usual one.
+    ///
+    /// # Errors
+    ///
+    /// When a part does not start.
+    pub async fn with_github(options: GithubOptions) -> anyhow::Result<Self> {
+        Self::with(shared_server().await?, options).await
+    }
+
+    async fn with(redis: &RedisServer, options: GithubOptions) -> anyhow::Result<Self> {
+        let github = GithubStandIn::start(options).await?;
         let (redis_url, namespace) = (redis.url(), namespace());
         let address = address(&redis_url, &namespace, PATIENCE);
         let queue = Queue::new(&address, Terms::default())?;
@@ -326,6 +334,14 @@ impl House {
         let own: Vec<String> = own.cloned().collect();
         let flags = flags.iter().map(|flag| (*flag).to_owned());
         usual.into_iter().chain(own).chain(flags).collect()
+    }
+}
+
+/// A GitHub that has every repository and no limits.
+fn generous() -> GithubOptions {
+    GithubOptions {
+        generate: Some(RepositorySpec::default()),
+        ..GithubOptions::default()
     }
 }
 

@@ -39,18 +39,25 @@ pub struct SiteOptions {
     pub persistence: Persistence,
     /// Whether the programs reach Redis through [`Site::proxy`].
     pub proxy: bool,
+    /// What GitHub is like.
+    pub github: GithubOptions,
     /// Variables for the API and the workers, stronger than the usual ones.
     pub environment: Vec<(String, String)>,
 }
 
 impl Default for SiteOptions {
     /// One worker, an append-only file that is synced before each answer, no
-    /// proxy, and the usual variables.
+    /// proxy, a GitHub that has every repository, and the usual variables.
     fn default() -> Self {
         Self {
             workers: 1,
             persistence: Persistence::AofAlways,
             proxy: false,
+            github: GithubOptions {
+                generate: Some(RepositorySpec::default()),
+                keep_headers: false,
+                ..GithubOptions::default()
+            },
             environment: Vec::new(),
         }
     }
@@ -97,12 +104,7 @@ impl Site {
             ..RedisOptions::default()
         })
         .await?;
-        let github = GithubStandIn::start(GithubOptions {
-            generate: Some(RepositorySpec::default()),
-            keep_headers: false,
-            ..GithubOptions::default()
-        })
-        .await?;
+        let github = GithubStandIn::start(options.github).await?;
         let receiver = Receiver::start().await?;
         let proxy = if options.proxy {
             Some(FaultProxy::start(redis.port()).await?)

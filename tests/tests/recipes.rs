@@ -352,7 +352,7 @@ fn findings(jobs: &Jobs) -> Vec<(&'static str, &'static str, JobId, Vec<String>)
             "what GitHub refused",
             "HGETALL \"{hookme}:github:limits",
             waiting,
-            words(&["token:until_ms", "token:request_id\n5AFE:1D00"]),
+            words(&["token:fingerprint:until_ms", ":request_id\n5AFE:1D00"]),
         ),
         (
             "how many there are",

@@ -59,7 +59,7 @@ local function why_github(ns, job, at_ms)
     local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
     if job.stage ~= 'fetch' or not identity then return nil end
     local known = read_limits(ns, identity)
-    local until_ms, scope = gate(known, known['token:of'], at_ms)
+    local until_ms, scope = gate(known, known.token or '', at_ms)
     if not until_ms or until_ms <= tonumber(job.due_ms) then return nil end
     return 'waits for ' .. awaited(scope) .. ' until ' .. clock(until_ms), until_ms
 end

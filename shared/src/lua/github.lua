@@ -1,15 +1,17 @@
 -- What all workers know of GitHub's limits, and what follows from it. The record
 -- of an identity is one hash; its fields carry their scope first:
 --
---   <scope>:until_ms :reason :request_id   a pause, or one that ended and awaits its probe
+--   <scope>:until_ms :request_id           a pause, or one that ended and awaits its probe
 --   <scope>:probe :probe_until_ms          the one request that tries whether it is over
 --   <resource>:limit :remaining :reset_ms  what GitHub said is left of its hour
 --   read_next_ms write_next_ms             no request, no write starts sooner
 --   served                                 the worker that had the last turn
+--   token                                  the one that asked last
 --   strikes struck_ms                      secondary refusals, and the last of them
 --   caps_percent caps_ms                   what is left of the content caps, since when
 --
--- A scope is `all`, `content`, `token`, or one of GitHub's resources: core, graphql.
+-- A scope is `all`, `content`, `token:` and its fingerprint, or one of GitHub's
+-- resources: core, graphql.
 
 -- A pause that GitHub gave no length: this long, doubled with each strike. GitHub
 -- Docs, "Rate limits for the REST API": at least a minute, growing.
@@ -20,9 +22,10 @@ local PAUSE_JITTER = 0.1
 local QUIET_MS = 3600000
 -- What the caps fall to at the least, and what they regain per quiet hour, in percent.
 local CAPS_MIN, CAPS_RAISE = 5, 10
--- Two resets this near to each other are of one window: GitHub tells whole seconds.
-local SAME_WINDOW_MS = 3000
--- A request starts so long after a reset, for the same reason.
+-- Two resets this near to each other are of one window: a window is an hour, and an
+-- answer can be told late.
+local SAME_WINDOW_MS = 1800000
+-- A request starts so long after a reset, as GitHub tells whole seconds.
 local AFTER_RESET_MS = 1000
 -- What is known of an identity is kept so long after its last use.
 local KNOWN_MS = 7 * 86400000
@@ -38,10 +41,9 @@ local function known_ms(known, field) return tonumber(known[field] or '') end
 
 -- The scopes whose pause a request meets. A token that GitHub refused is parked
 -- alone: another token of the same identity is not.
-local function scopes_of(known, resource, class, token)
-    local scopes = { 'all', resource }
+local function scopes_of(resource, class, token)
+    local scopes = { 'all', resource, 'token:' .. token }
     if class == 'content' then scopes[#scopes + 1] = 'content' end
-    if known['token:of'] == token then scopes[#scopes + 1] = 'token' end
     return scopes
 end
 
@@ -68,7 +70,7 @@ local function obstacle(known, resource, class, token, in_flight, at_ms)
     local function blocked(scope, until_ms)
         if not worst or until_ms > worst.until_ms then worst = { scope = scope, until_ms = until_ms } end
     end
-    for _, scope in ipairs(scopes_of(known, resource, class, token)) do
+    for _, scope in ipairs(scopes_of(resource, class, token)) do
         local until_ms = known_ms(known, scope .. ':until_ms')
         local probed_ms = known_ms(known, scope .. ':probe_until_ms')
         if until_ms and until_ms > at_ms then
@@ -88,7 +90,7 @@ end
 local function awaited(scope)
     if scope == 'all' then return "the end of GitHub's secondary rate limit" end
     if scope == 'content' then return "GitHub's limit of new content" end
-    if scope == 'token' then return 'a valid API_TOKEN, as GitHub refused this one,' end
+    if string.match(scope, '^token:') then return 'a valid API_TOKEN, as GitHub refused this one,' end
     if scope == 'turn' then return 'its turn to ask GitHub' end
     return "GitHub's rate limit of " .. scope
 end

@@ -64,7 +64,8 @@ end
 
 local function note_gaps(args, turn, want, start_ms)
     local read_gap, write_gap = tonumber(args[6]), tonumber(args[7])
-    if read_gap > 0 then note(turn, 'read_next_ms', digits(start_ms + read_gap)) end
+    -- Nobody starts before a start that was given ahead, gap or not.
+    if read_gap > 0 or start_ms > turn.at_ms then note(turn, 'read_next_ms', digits(start_ms + read_gap)) end
     if want.class ~= 'read' and write_gap > 0 then note(turn, 'write_next_ms', digits(start_ms + write_gap)) end
 end
 
@@ -117,7 +118,8 @@ local function decide(ns, args, turn, want)
 end
 
 -- What is known lives on, and the identity stands in the list; once a minute is enough.
-local function keep_known(ns, identity, turn)
+local function keep_known(ns, identity, token, turn)
+    if turn.known.token ~= token then note(turn, 'token', token) end
     local seen_ms = known_ms(turn.known, 'seen_ms')
     if seen_ms and seen_ms <= turn.at_ms and turn.at_ms - seen_ms < 60000 then return end
     note(turn, 'seen_ms', digits(turn.at_ms))
@@ -139,7 +141,7 @@ local function write_turn(ns, args, turn, waiting)
     elseif turn.waited then
         redis.call('ZREM', waiting, worker)
     end
-    keep_known(ns, identity, turn)
+    keep_known(ns, identity, args[2], turn)
     write_known(ns, identity, turn)
     if turn.fields.seen_ms then redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS) end
 end

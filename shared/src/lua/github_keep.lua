@@ -19,7 +19,8 @@ local ANSWER_BYTES = 256
 local ANSWERS_OUT_MAX = 16
 
 local function throw_out(ns, hash)
-    local bytes = tonumber(redis.call('HGET', key.github_answer(ns, hash), 'bytes') or 0) or 0
+    local bytes = tonumber(redis.call('HGET', key.github_sizes(ns), hash) or 0) or 0
+    redis.call('HDEL', key.github_sizes(ns), hash)
     redis.call('ZREM', key.github_answers(ns), hash)
     redis.call('DEL', key.github_answer(ns, hash))
     return bytes
@@ -34,7 +35,10 @@ register('github_keep', {}, function(keys, args)
 
     local total = tonumber(redis.call('HGET', key.stats(ns), 'github_answer_bytes') or 0) or 0
     local before = total
-    if redis.call('ZCARD', answers) == 0 then total = 0 end
+    if redis.call('ZCARD', answers) == 0 then
+        total = 0
+        redis.call('DEL', key.github_sizes(ns))
+    end
     total = total - throw_out(ns, hash)
     for _ = 1, ANSWERS_OUT_MAX do
         local oldest = redis.call('ZRANGE', answers, 0, 0, 'WITHSCORES')
@@ -46,11 +50,13 @@ register('github_keep', {}, function(keys, args)
     local fits = total + bytes <= most
     if fits then
         redis.call('HSET', answer, 'status', args[7], 'etag', args[8], 'last_modified', args[9], 'link', args[10],
-            'location', args[11], 'body', args[12], 'token', args[2], 'fresh_until_ms', digits(at_ms + args[4]), 'bytes', bytes)
+            'location', args[11], 'body', args[12], 'token', args[2], 'fresh_until_ms', digits(at_ms + args[4]))
+        redis.call('HSET', key.github_sizes(ns), hash, bytes)
         -- The list thins out what is too old; the TTLs are for when nobody comes any more.
         redis.call('PEXPIRE', answer, 2 * args[5])
         redis.call('ZADD', answers, at_ms, hash)
         redis.call('PEXPIRE', answers, 2 * args[5])
+        redis.call('PEXPIRE', key.github_sizes(ns), 2 * args[5])
         total = total + bytes
     end
     if total ~= before then redis.call('HSET', key.stats(ns), 'github_answer_bytes', digits(total)) end

@@ -23,9 +23,8 @@ register('github_name', {}, function(keys, args)
     call_many('HSET', names, fields, 2)
     redis.call('PEXPIRE', names, NAMES_MS)
     local count = redis.call('HLEN', names)
-    if count > NAMES_MAX then
-        redis.call('HDEL', names, unpack(redis.call('HRANDFIELD', names, NAMES_OUT)))
-        count = redis.call('HLEN', names)
+    while count > NAMES_MAX do
+        count = count - redis.call('HDEL', names, unpack(redis.call('HRANDFIELD', names, NAMES_OUT)))
     end
     return count
 end)

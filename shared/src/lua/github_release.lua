@@ -16,8 +16,12 @@
 --
 -- One script, because answers come in any order, and a refusal holds for all.
 
+-- What is known of a refused token is kept so long after its pause.
+local TOKEN_KNOWN_MS = 86400000
+
 -- The smaller of what is left, within one window; the later window otherwise. An
--- answer that was overtaken changes nothing.
+-- answer that was overtaken changes nothing. The earlier reset is the better one: an
+-- answer that is told late makes it seem later.
 local function note_budget(turn, resource, limit, remaining, reset_ms)
     local known = turn.known
     local known_reset = known_ms(known, resource .. ':reset_ms')
@@ -25,7 +29,9 @@ local function note_budget(turn, resource, limit, remaining, reset_ms)
     local left = tonumber(remaining)
     if known_reset and known_left and known_reset > turn.at_ms then
         if reset_ms < known_reset - SAME_WINDOW_MS then return end
-        if reset_ms <= known_reset + SAME_WINDOW_MS then left = math.min(left, known_left) end
+        if reset_ms <= known_reset + SAME_WINDOW_MS then
+            left, reset_ms = math.min(left, known_left), math.min(reset_ms, known_reset)
+        end
     end
     note(turn, resource .. ':limit', digits(tonumber(limit)))
     note(turn, resource .. ':remaining', digits(left))
@@ -49,7 +55,7 @@ local function pause_ms(turn, scope, named, jitter)
     local wait = tonumber(named)
     local secondary = scope == 'all' or scope == 'content'
     local strikes = secondary and strike(turn) or 1
-    if scope == 'token' then wait = math.max(wait or 0, PAUSE_MAX_MS) end
+    if string.match(scope, '^token:') then wait = math.max(wait or 0, PAUSE_MAX_MS) end
     wait = wait or math.min(PAUSE_MIN_MS * 2 ^ (strikes - 1), PAUSE_MAX_MS)
     return math.ceil(wait * (1 + PAUSE_JITTER * jitter))
 end
@@ -69,8 +75,24 @@ local function probed_by(known, lease)
     return scopes
 end
 
+-- Nothing of a refused token is kept for longer than anybody would use it.
+local function forget_tokens(turn)
+    local over = {}
+    for field, until_ms in pairs(turn.known) do
+        local scope = string.match(field, '^(token:.*):until_ms$')
+        if scope and (tonumber(until_ms) or 0) + TOKEN_KNOWN_MS <= turn.at_ms then over[#over + 1] = scope end
+    end
+    for _, scope in ipairs(over) do
+        for _, part in ipairs({ ':until_ms', ':request_id', ':probe', ':probe_until_ms' }) do forget(turn, scope .. part) end
+    end
+end
+
 local function take_refusal(turn, args, i)
     local scope, at_ms = args[i + 2], turn.at_ms
+    if scope == 'token' then
+        scope = 'token:' .. args[2]
+        forget_tokens(turn)
+    end
     local until_ms = known_ms(turn.known, scope .. ':until_ms')
     if until_ms and until_ms > at_ms then
         -- It was sent before the pause began: the same event.
@@ -78,9 +100,11 @@ local function take_refusal(turn, args, i)
     else
         until_ms = at_ms + pause_ms(turn, scope, args[i + 3], tonumber(args[3]))
     end
+    -- Who was the probe of the pause before says nothing about this one.
+    forget(turn, scope .. ':probe')
+    forget(turn, scope .. ':probe_until_ms')
     note(turn, scope .. ':until_ms', digits(until_ms))
     if args[i + 4] ~= '' then note(turn, scope .. ':request_id', args[i + 4]) end
-    if scope == 'token' then note(turn, 'token:of', args[2]) end
     return until_ms - at_ms
 end
 
@@ -93,13 +117,6 @@ local function take_back_one(turn, args, i)
         if outcome == 'answered' then
             forget(turn, scope .. ':until_ms')
             forget(turn, scope .. ':request_id')
-            if scope == 'token' then forget(turn, 'token:of') end
-        end
-    end
-    if outcome == 'answered' and turn.known['token:of'] and turn.known['token:of'] ~= args[2] then
-        -- The token that was refused has been replaced.
-        for _, part in ipairs({ 'of', 'until_ms', 'request_id', 'probe', 'probe_until_ms' }) do
-            forget(turn, 'token:' .. part)
         end
     end
     if args[i + 5] ~= '' then
@@ -119,5 +136,7 @@ register('github_release', { 'allow-oom' }, function(keys, args)
     call_many('ZREM', key.github_flights(ns, identity), leases, 1)
     if #turn.gone > 0 then redis.call('HDEL', key.github_limits(ns, identity), unpack(turn.gone)) end
     write_known(ns, identity, turn)
+    -- The record may have gone meanwhile.
+    if next(turn.fields) and not turn.known.seen_ms then redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS) end
     return waits
 end)

@@ -8,7 +8,7 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
 /// The keys that live only as long as their TTL.
-const WITH_TTL: [&str; 14] = [
+const WITH_TTL: [&str; 15] = [
     "worker",
     "idempotency",
     "starts",
@@ -21,6 +21,7 @@ const WITH_TTL: [&str; 14] = [
     "github_waiting",
     "github_answer",
     "github_answers",
+    "github_sizes",
     "github_asking",
     "github_names",
 ];

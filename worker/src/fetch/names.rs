@@ -65,16 +65,8 @@ pub(super) async fn of(
     contributors: &[Listed],
 ) -> Result<HashMap<u64, String>, Failure> {
     let people: Vec<Person> = contributors.iter().filter_map(person).collect();
-    let ids: Vec<u64> = people.iter().map(|person| person.id).collect();
-    let known = github.known_names(&ids).await?;
     let mut names = HashMap::with_capacity(people.len());
-    let mut missing = Vec::new();
-    for (person, name) in people.into_iter().zip(known) {
-        match name {
-            Some(name) => _ = names.insert(person.id, name),
-            None => missing.push(person),
-        }
-    }
+    let missing = still_missing(github, people, &mut names).await?;
     let one_by_one = in_batches(github, missing, &mut names).await?;
     let asked: Vec<(u64, String)> = stream::iter(one_by_one)
         .map(|person| alone(github, person))
@@ -93,6 +85,24 @@ fn person(listed: &Listed) -> Option<Person> {
     })
 }
 
+/// Those of these people whose names are not known yet; the other names are added.
+async fn still_missing(
+    github: &Github,
+    people: Vec<Person>,
+    names: &mut HashMap<u64, String>,
+) -> Result<Vec<Person>, Failure> {
+    let ids: Vec<u64> = people.iter().map(|person| person.id).collect();
+    let known = github.known_names(&ids).await?;
+    let mut missing = Vec::new();
+    for (person, name) in people.into_iter().zip(known) {
+        match name {
+            Some(name) => _ = names.insert(person.id, name),
+            None => missing.push(person),
+        }
+    }
+    Ok(missing)
+}
+
 /// Asks for many at once; returns those that must be asked for one by one. A query
 /// that is too heavy is halved.
 async fn in_batches(
@@ -104,6 +114,11 @@ async fn in_batches(
     let mut size = BATCH;
     while !missing.is_empty() {
         let batch: Vec<Person> = missing.drain(..missing.len().min(size)).collect();
+        let _turn = github.turn_for_name(batch[0].id).await?;
+        let batch = still_missing(github, batch, names).await?;
+        if batch.is_empty() {
+            continue;
+        }
         let ids: Vec<&str> = batch
             .iter()
             .filter_map(|one| one.node_id.as_deref())

@@ -74,11 +74,27 @@ impl Answers {
         if self.max_bytes == 0 {
             return Ok(Known::Unkept);
         }
-        let asker = Asker {
+        self.look_as(self.asker(hash), bytes_max).await
+    }
+
+    /// Waits until nobody else asks for what this hash stands for; `None` if that
+    /// cannot be told.
+    pub(super) async fn turn(&self, hash: String) -> Result<Option<Box<Asking>>, Failure> {
+        match self.look_as(self.asker(hash), 0).await? {
+            Known::Ask(asking) => Ok(Some(asking)),
+            Known::Fresh(_) | Known::Unkept => Ok(None),
+        }
+    }
+
+    fn asker(&self, hash: String) -> Asker {
+        Asker {
             hash,
             token: self.token.clone(),
             name: format!("{:016x}", rand::random::<u64>()),
-        };
+        }
+    }
+
+    async fn look_as(&self, asker: Asker, bytes_max: usize) -> Result<Known, Failure> {
         let (since, mut again) = (Instant::now(), LOOK_MIN);
         loop {
             match self.queue.github_look(&asker, self.term).await {

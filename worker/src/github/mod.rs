@@ -115,6 +115,10 @@ pub struct Github {
     shared: Option<Shared>,
 }
 
+/// The right to ask for something that others want too, until it is dropped.
+#[must_use]
+pub struct Turn(#[expect(dead_code, reason = "it is held, and dropped")] Option<Box<Asking>>);
+
 /// A GET's answer, new or kept.
 struct Exchange {
     reading: Reading,
@@ -272,6 +276,20 @@ impl Github {
         match &self.shared {
             Some(shared) if !ids.is_empty() => shared.known_names(ids).await,
             _ => Ok(vec![None; ids.len()]),
+        }
+    }
+
+    /// Waits until no other job asks for the names of this account and those that
+    /// follow it in its list; what is known then may be more. The turn ends when
+    /// what is returned is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] says what can be done.
+    pub async fn turn_for_name(&self, id: u64) -> Result<Turn, Failure> {
+        match &self.shared {
+            Some(shared) => Ok(Turn(shared.turn_for_name(id).await?)),
+            None => Ok(Turn(None)),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::address::Address;
-use super::answers::{Answers, Known};
+use super::answers::{Answers, Asking, Known};
 use super::governor::{Governor, PATIENCE, Permit};
 use super::identity::{self, Account};
 use super::wire::{self, Reply, Wire};
@@ -101,6 +101,12 @@ impl Shared {
         let parts = [url.as_str(), wire::MEDIA_TYPE, wire::API_VERSION];
         let hash = identity::short_hash(&parts.map(str::as_bytes));
         self.answers.look(hash, wire::BODY_BYTES_MAX).await
+    }
+
+    /// Waits until no other job asks for this account's name.
+    pub(super) async fn turn_for_name(&self, id: u64) -> Result<Option<Box<Asking>>, Failure> {
+        let hash = identity::short_hash(&[b"name", self.host.as_bytes(), &id.to_be_bytes()]);
+        self.answers.turn(hash).await
     }
 
     pub(super) async fn known_names(&self, ids: &[u64]) -> Result<Vec<Option<String>>, Failure> {
