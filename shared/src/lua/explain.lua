@@ -60,7 +60,10 @@ local function why_github(ns, job, at_ms)
     if job.stage ~= 'fetch' or not identity then return nil end
     local known = read_limits(ns, identity)
     local until_ms, scope = gate(known, known.token or '', at_ms)
-    if not until_ms or until_ms <= tonumber(job.due_ms) then return nil end
+    local due_ms = tonumber(job.due_ms)
+    -- A job that was put back because of it is due a moment later.
+    if not until_ms or (until_ms <= due_ms and not job.resumes) then return nil end
+    until_ms = math.max(until_ms, due_ms)
     return 'waits for ' .. awaited(scope) .. ' until ' .. clock(until_ms), until_ms
 end
 

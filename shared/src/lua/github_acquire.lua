@@ -117,14 +117,15 @@ local function decide(ns, args, turn, want)
     return { 'ok', start_ms - at_ms, (turn.counted or #probes > 0) and 1 or 0 }
 end
 
--- What is known lives on, and the identity stands in the list; once a minute is enough.
+-- The identity stands first in the list, and what is known of it lives on; for that
+-- once a minute is enough.
 local function keep_known(ns, identity, token, turn)
     if turn.known.token ~= token then note(turn, 'token', token) end
+    redis.call('ZADD', key.github_identities(ns), turn.at_ms, identity)
     local seen_ms = known_ms(turn.known, 'seen_ms')
     if seen_ms and seen_ms <= turn.at_ms and turn.at_ms - seen_ms < 60000 then return end
     note(turn, 'seen_ms', digits(turn.at_ms))
     redis.call('ZREMRANGEBYSCORE', key.github_identities(ns), '-inf', turn.at_ms - KNOWN_MS)
-    redis.call('ZADD', key.github_identities(ns), turn.at_ms, identity)
     redis.call('PEXPIRE', key.github_identities(ns), KNOWN_MS)
 end
 
