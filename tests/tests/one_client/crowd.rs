@@ -13,6 +13,8 @@ use super::{PATIENCE, TOKEN, limited};
 
 const WORKERS: usize = 8;
 const TASKS: usize = 400;
+/// Where most of the time goes into pauses.
+const FEWER: usize = 100;
 
 /// GitHub's documented numbers, ten times as fast.
 fn fast() -> Limits {
@@ -40,13 +42,13 @@ fn crowd(limits: Limits) -> SiteOptions {
     .with("GITHUB_CACHE_MAX_BYTES", "67108864")
 }
 
-/// Posts the tasks, each about a repository of its own.
-async fn post(site: &Site) {
+/// Posts tasks, each about a repository of its own.
+async fn post(site: &Site, tasks: usize) {
     let mut posts = JoinSet::new();
     for client in 0..4 {
         let client_of = site.client.clone();
         posts.spawn(async move {
-            for number in (client..TASKS).step_by(4) {
+            for number in (client..tasks).step_by(4) {
                 let name = format!("repository-{number}");
                 let key = format!("key-{number}");
                 client_of
@@ -63,9 +65,9 @@ async fn post(site: &Site) {
 
 /// Every task succeeded, none by way of a failure, and nobody asked in a pause or
 /// two at a time.
-async fn judge(site: &Site, counts: &Counts) {
-    assert_eq!(counts.succeeded, TASKS as u64, "{counts:?}");
-    assert_eq!(site.receiver.distinct_ids(), TASKS);
+async fn judge(site: &Site, counts: &Counts, tasks: usize) {
+    assert_eq!(counts.succeeded, tasks as u64, "{counts:?}");
+    assert_eq!(site.receiver.distinct_ids(), tasks);
     let broken = site.github.broken();
     assert_eq!(
         (broken.during_pause, broken.beside_probe),
@@ -79,9 +81,9 @@ async fn judge(site: &Site, counts: &Counts) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn eight_workers_break_no_rule_and_every_task_ends() {
     let site = Site::start(crowd(fast())).await.unwrap();
-    post(&site).await;
+    post(&site, TASKS).await;
     let counts = site.all_ended(PATIENCE).await.unwrap();
-    judge(&site, &counts).await;
+    judge(&site, &counts, TASKS).await;
     assert_eq!(total(&counts, "retried"), 0, "{counts:?}");
     assert_eq!(
         site.github.broken().total(),
@@ -103,9 +105,9 @@ async fn an_hour_that_is_used_up_is_waited_for_without_a_refusal() {
         ..fast()
     };
     let site = Site::start(crowd(limits)).await.unwrap();
-    post(&site).await;
+    post(&site, TASKS).await;
     let counts = site.all_ended(PATIENCE).await.unwrap();
-    judge(&site, &counts).await;
+    judge(&site, &counts, TASKS).await;
     assert_eq!(
         site.github.broken().total(),
         0,
@@ -119,15 +121,15 @@ async fn an_hour_that_is_used_up_is_waited_for_without_a_refusal() {
 async fn a_refusal_of_one_worker_pauses_them_all() {
     // Fewer than the workers' pace: GitHub may lower its limits as it likes.
     let limits = Limits {
-        points_per_minute: 100,
+        points_per_minute: 30,
         minute_ms: 2_000,
-        block_ms: 2_000,
+        block_ms: 1_000,
         ..fast()
     };
     let site = Site::start(crowd(limits)).await.unwrap();
-    post(&site).await;
+    post(&site, FEWER).await;
     let counts = site.all_ended(PATIENCE).await.unwrap();
-    judge(&site, &counts).await;
+    judge(&site, &counts, FEWER).await;
     assert_eq!(total(&counts, "retried"), 0, "{counts:?}");
     let broken = site.github.broken();
     assert!(broken.points_per_minute > 0, "{broken:?}");
@@ -157,9 +159,9 @@ async fn workers_that_are_killed_break_no_rule_either() {
             workers[victim] = site.start_worker(&[]).unwrap();
         }
     };
-    tokio::join!(post(&site), kills);
+    tokio::join!(post(&site, TASKS), kills);
     let counts = site.all_ended(PATIENCE).await.unwrap();
-    judge(&site, &counts).await;
+    judge(&site, &counts, TASKS).await;
     assert!(
         total(&counts, "crashed") > 0,
         "no kill hit a job: {counts:?}"
