@@ -60,6 +60,9 @@ pub struct GithubOptions {
     pub keep_headers: bool,
     /// What is granted; without it, everything is, and nothing is counted.
     pub limits: Option<Limits>,
+    /// Whether answers tell of limits where there are none. GitHub Enterprise Server
+    /// with its limits switched off does not.
+    pub tells_plenty: bool,
     /// The time that answers and limits follow.
     pub clock: Clock,
 }
@@ -70,6 +73,7 @@ impl Default for GithubOptions {
             generate: None,
             keep_headers: true,
             limits: None,
+            tells_plenty: true,
             clock: Clock::default(),
         }
     }
@@ -94,7 +98,7 @@ impl GithubStandIn {
             catalog: Catalog::new(server.url(), options.generate.as_ref()),
             comments: Comments::default(),
             access: Access::default(),
-            gate: Gate::new(options.limits, options.clock),
+            gate: Gate::new(options.limits, options.clock, options.tells_plenty),
             script: Mutex::<Script>::default(),
             log: RequestLog::new(options.keep_headers),
             heavy_above: AtomicUsize::new(usize::MAX),

@@ -23,6 +23,8 @@ pub(super) struct Gate {
     limiter: Option<Mutex<Limiter>>,
     clock: Clock,
     style: Mutex<RefusalStyle>,
+    /// Whether answers say anything of limits where there are none.
+    tells_plenty: bool,
     /// The end of the hour in which it was made, for those who meet no limits.
     reset_seconds: u64,
 }
@@ -52,8 +54,9 @@ pub(super) struct Admission<'a> {
 }
 
 impl Gate {
-    pub(super) fn new(limits: Option<Limits>, clock: Clock) -> Self {
+    pub(super) fn new(limits: Option<Limits>, clock: Clock, tells_plenty: bool) -> Self {
         Self {
+            tells_plenty,
             limiter: limits.map(|limits| Mutex::new(Limiter::new(limits))),
             reset_seconds: clock.now_ms() / 1_000 + HOUR_SECONDS,
             clock,
@@ -83,9 +86,14 @@ impl Gate {
         ask: Ask,
     ) -> Result<Admission<'_>, Box<(Answer, Rates)>> {
         let Some(limiter) = &self.limiter else {
-            let rates = Rates::Plenty {
+            let plenty = Rates::Plenty {
                 reset: self.reset_seconds(),
                 token: true,
+            };
+            let rates = if self.tells_plenty {
+                plenty
+            } else {
+                Rates::Silent
             };
             return Ok(Admission {
                 gate: self,

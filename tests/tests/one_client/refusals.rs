@@ -1,5 +1,7 @@
 //! Every form in which GitHub refuses, and how long it is left alone then.
 
+use std::time::Duration;
+
 use hookme_shared::queue::Explanation;
 use hookme_tests::House;
 use hookme_tests::github::{Clock, Fault, GithubOptions, Limits, RepositorySpec};
@@ -182,4 +184,26 @@ async fn a_clock_two_hours_wrong_changes_nothing() {
         );
         assert!(house.github.refused() > 0, "nothing was put to the test");
     }
+}
+
+#[tokio::test]
+async fn a_github_without_limits_lets_everything_through_at_once() {
+    let silent = GithubOptions {
+        tells_plenty: false,
+        ..generous()
+    };
+    let off = ["--github-read-gap=0", "--github-in-flight=0"];
+    let (house, api) = house(silent, &off).await;
+    let slow = Fault::Delay(Duration::from_millis(300));
+    house.github.always("/repos", slow);
+    let mut ids = Vec::new();
+    for number in 0..8 {
+        let name = format!("repository-{number}");
+        ids.push(api.submit("octocat", &name, None).await.unwrap());
+    }
+    for id in ids {
+        let ended = house.ended(id, PATIENCE).await.unwrap();
+        assert_eq!((ended.job.attempt, ended.job.failures), (1, 0), "{ended:?}");
+    }
+    assert!(house.github.max_in_flight() > 1);
 }

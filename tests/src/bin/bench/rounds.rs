@@ -123,6 +123,7 @@ async fn github(contributors: usize) -> anyhow::Result<GithubStandIn> {
             ..RepositorySpec::default()
         }),
         keep_headers: false,
+        tells_plenty: false,
         ..GithubOptions::default()
     };
     GithubStandIn::start(options).await
