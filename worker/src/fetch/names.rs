@@ -5,18 +5,22 @@
 //! a GitHub does not take such queries. Who shows no name goes by the login.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use super::contributors::Listed;
 use super::pages::parse;
-use crate::github::{Answer, Failure, Github, Graphql};
+use crate::github::{Answer, Failure, Github, Graphql, PATIENCE, Turn};
 
 /// How many accounts one query asks for: GitHub refuses more.
 const BATCH: usize = 100;
 /// Accounts asked for at the same time one by one, per report.
 const CONCURRENCY: usize = 4;
+/// How soon to look again while another job asks, at first and at most.
+const LOOK_MIN: Duration = Duration::from_millis(20);
+const LOOK_MAX: Duration = Duration::from_millis(250);
 /// The query. An account is a user, an organization or a bot; a bot has no name.
 const QUERY: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
      ... on User { databaseId login name } \
@@ -85,6 +89,32 @@ fn person(listed: &Listed) -> Option<Person> {
     })
 }
 
+/// Waits until no other job asks for the same names, and then for those that are
+/// still missing; `None` if there are none any more.
+async fn turn_for(
+    github: &Github,
+    mut batch: Vec<Person>,
+    names: &mut HashMap<u64, String>,
+) -> Result<Option<(Turn, Vec<Person>)>, Failure> {
+    let (since, mut again) = (Instant::now(), LOOK_MIN);
+    while let Some(first) = batch.first() {
+        if let Some(turn) = github.turn_for_name(first.id).await? {
+            let batch = still_missing(github, batch, names).await?;
+            return Ok((!batch.is_empty()).then_some((turn, batch)));
+        }
+        if since.elapsed() + again > PATIENCE {
+            return Err(Failure::Wait {
+                delay: PATIENCE,
+                reason: "it waits for names that another job asks GitHub for".to_owned(),
+            });
+        }
+        tokio::time::sleep(again).await;
+        again = (again * 2).min(LOOK_MAX);
+        batch = still_missing(github, batch, names).await?;
+    }
+    Ok(None)
+}
+
 /// Those of these people whose names are not known yet; the other names are added.
 async fn still_missing(
     github: &Github,
@@ -110,15 +140,16 @@ async fn in_batches(
     mut missing: Vec<Person>,
     names: &mut HashMap<u64, String>,
 ) -> Result<Vec<Person>, Failure> {
+    if !github.has_token() {
+        return Ok(missing);
+    }
     let mut one_by_one: Vec<Person> = Vec::new();
     let mut size = BATCH;
     while !missing.is_empty() {
         let batch: Vec<Person> = missing.drain(..missing.len().min(size)).collect();
-        let _turn = github.turn_for_name(batch[0].id).await?;
-        let batch = still_missing(github, batch, names).await?;
-        if batch.is_empty() {
+        let Some((_turn, batch)) = turn_for(github, batch, names).await? else {
             continue;
-        }
+        };
         let ids: Vec<&str> = batch
             .iter()
             .filter_map(|one| one.node_id.as_deref())

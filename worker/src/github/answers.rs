@@ -11,8 +11,8 @@ use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue, QueueError};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, LOCATION};
 use tokio_util::task::TaskTracker;
 
-use super::Failure;
 use super::governor::PATIENCE;
+use super::{Failure, Turn};
 use crate::pack;
 use crate::policy::caching::Keeping;
 
@@ -74,27 +74,7 @@ impl Answers {
         if self.max_bytes == 0 {
             return Ok(Known::Unkept);
         }
-        self.look_as(self.asker(hash), bytes_max).await
-    }
-
-    /// Waits until nobody else asks for what this hash stands for; `None` if that
-    /// cannot be told.
-    pub(super) async fn turn(&self, hash: String) -> Result<Option<Box<Asking>>, Failure> {
-        match self.look_as(self.asker(hash), 0).await? {
-            Known::Ask(asking) => Ok(Some(asking)),
-            Known::Fresh(_) | Known::Unkept => Ok(None),
-        }
-    }
-
-    fn asker(&self, hash: String) -> Asker {
-        Asker {
-            hash,
-            token: self.token.clone(),
-            name: format!("{:016x}", rand::random::<u64>()),
-        }
-    }
-
-    async fn look_as(&self, asker: Asker, bytes_max: usize) -> Result<Known, Failure> {
+        let asker = self.asker(hash);
         let (since, mut again) = (Instant::now(), LOOK_MIN);
         loop {
             match self.queue.github_look(&asker, self.term).await {
@@ -124,6 +104,26 @@ impl Answers {
                 Err(QueueError::Refused { .. }) => return Ok(Known::Unkept),
                 Err(error) => return Err(Failure::Queue(error)),
             }
+        }
+    }
+
+    /// The turn to ask for what this hash stands for, if nobody else has it.
+    pub(super) async fn turn(&self, hash: String) -> Result<Option<Turn>, Failure> {
+        let asker = self.asker(hash);
+        match self.queue.github_look(&asker, self.term).await {
+            Ok(Looked::Asked) => Ok(None),
+            Ok(_) => Ok(Some(Turn(Some(self.asking(asker, None))))),
+            // Redis is out of memory, say: nobody waits for anybody then.
+            Err(QueueError::Refused { .. }) => Ok(Some(Turn(None))),
+            Err(error) => Err(Failure::Queue(error)),
+        }
+    }
+
+    fn asker(&self, hash: String) -> Asker {
+        Asker {
+            hash,
+            token: self.token.clone(),
+            name: format!("{:016x}", rand::random::<u64>()),
         }
     }
 

@@ -163,6 +163,12 @@ impl Github {
         Ok(door)
     }
 
+    /// Whether GitHub is asked with a token.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.has_token
+    }
+
     /// The address of `segments` under the API's base path; `None` if they cannot
     /// stand in an address as they are.
     #[must_use]
@@ -279,17 +285,16 @@ impl Github {
         }
     }
 
-    /// Waits until no other job asks for the names of this account and those that
-    /// follow it in its list; what is known then may be more. The turn ends when
-    /// what is returned is dropped.
+    /// The turn to ask for the names of this account and those that follow it in its
+    /// list; `None` while another job has it. It ends when it is dropped.
     ///
     /// # Errors
     ///
-    /// [`Failure`] says what can be done.
-    pub async fn turn_for_name(&self, id: u64) -> Result<Turn, Failure> {
+    /// [`Failure::Queue`] if Redis does not answer.
+    pub async fn turn_for_name(&self, id: u64) -> Result<Option<Turn>, Failure> {
         match &self.shared {
-            Some(shared) => Ok(Turn(shared.turn_for_name(id).await?)),
-            None => Ok(Turn(None)),
+            Some(shared) => shared.turn_for_name(id).await,
+            None => Ok(Some(Turn(None))),
         }
     }
 

@@ -12,11 +12,11 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::address::Address;
-use super::answers::{Answers, Asking, Known};
+use super::answers::{Answers, Known};
 use super::governor::{Governor, PATIENCE, Permit};
 use super::identity::{self, Account};
 use super::wire::{self, Reply, Wire};
-use super::{Failure, Outlook, waiting};
+use super::{Failure, Outlook, Turn, waiting};
 use crate::policy::github::{self, Budget, Call, Limit, Reading, Refusal};
 use crate::settings::github::GithubSettings;
 
@@ -103,8 +103,7 @@ impl Shared {
         self.answers.look(hash, wire::BODY_BYTES_MAX).await
     }
 
-    /// Waits until no other job asks for this account's name.
-    pub(super) async fn turn_for_name(&self, id: u64) -> Result<Option<Box<Asking>>, Failure> {
+    pub(super) async fn turn_for_name(&self, id: u64) -> Result<Option<Turn>, Failure> {
         let hash = identity::short_hash(&[b"name", self.host.as_bytes(), &id.to_be_bytes()]);
         self.answers.turn(hash).await
     }
