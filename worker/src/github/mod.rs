@@ -1,7 +1,7 @@
 //! The one door to GitHub: every request of every job goes through [`Github`].
 //!
-//! Before a request is sent, the [`answers`] that are kept for all workers are
-//! looked at, and the [`governor`] lets it start; what GitHub says about its limits
+//! Before a request is sent, the answers that are kept for all workers are looked at
+//! (`answers.rs`), and the governor lets it start (`governor.rs`); what GitHub says about its limits
 //! goes back to the governor. What an answer means is decided in
 //! [`crate::policy::github`].
 
