@@ -75,9 +75,19 @@ impl<H: Handle> Claimer<H> {
             if let Some(longest) = sleep {
                 tokio::select! {
                     () = stop.cancelled() => return,
-                    () = self.bell.wait(longest) => {}
+                    () = self.sleep(longest) => {}
                 }
             }
+        }
+    }
+
+    /// Sleeps until the bell rings, `longest` at most. Whoever would not take what is
+    /// due does not listen: the hint is for another.
+    async fn sleep(&self, longest: Duration) {
+        if self.runner.handler.outlook().crowded {
+            tokio::time::sleep(longest.min(SLEEP_CROWDED)).await;
+        } else {
+            self.bell.wait(longest).await;
         }
     }
 

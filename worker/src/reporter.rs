@@ -176,7 +176,7 @@ impl Reporter {
             None => false,
         };
         if !kept {
-            tracing::debug!(job.id = %id, "the checkpoint is not kept; the fetch begins anew");
+            tracing::debug!(job.id = %id, "the checkpoint is not kept; the next attempt begins where the last kept one stands");
         }
         Ok(())
     }

@@ -12,5 +12,7 @@
 register('advance', { 'allow-oom' }, function(keys, args)
     local code, job = read_claim(keys[1], args[1], args[2], SETTLE_FIELDS)
     if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
+    -- What was kept of the way to this body is of no use any more.
+    if args[4] == '1' then drop_reports(keys[1], { job }) end
     return { 'ok', step(keys[1], job, args[2], args[3], args[4] == '1') }
 end)

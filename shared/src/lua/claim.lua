@@ -23,6 +23,8 @@
 
 -- A kept report of no more bytes comes with the claim, which saves a round trip.
 local REPORT_BYTES_WITH_CLAIM = 8192
+-- A fetch that had to wait goes on where it stood for so long; then it begins anew.
+local CHECKPOINT_MS = 6 * 3600000
 
 local function small_report(ns, job)
     if job.stage ~= 'deliver' or not job.report_bytes then return nil end
@@ -154,7 +156,8 @@ local function start(ns, job, args, at_ms, at_text)
     local attempt_text = digits(attempt)
     local fence = attempt_text .. ':' .. args[2]
     if job.reason or job.resumes then redis.call('HDEL', at, 'reason', 'resumes') end
-    if job.report_bytes and (job.report_ms or 0) + args[8] <= at_ms then
+    local most_ms = job.stage == 'deliver' and args[8] or CHECKPOINT_MS
+    if job.report_bytes and (job.report_ms or 0) + most_ms <= at_ms then
         drop_reports(ns, { job })
         redis.call('HSET', at, 'stage', 'fetch')
         job.stage, job.report_bytes = 'fetch', nil

@@ -154,9 +154,9 @@ register('github_acquire', { 'allow-oom' }, function(keys, args)
         at_ms = at_ms, known = read_limits(ns, args[1]), in_flight = 0,
         most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0, open = {},
     }
-    -- Requests in flight matter for a limit of their number and for what is left of
-    -- an hour; a GitHub without limits tells neither.
-    turn.counted = turn.most or turn.known['core:reset_ms'] or turn.known['graphql:reset_ms']
+    -- Requests in flight matter for a limit of their number, for starts that are given
+    -- ahead, and for what is left of an hour. Without limits there is none of these.
+    turn.counted = turn.most or tonumber(args[6]) > 0 or tonumber(args[7]) > 0 or turn.known['core:reset_ms'] or turn.known['graphql:reset_ms']
     if turn.counted then
         redis.call('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
         turn.in_flight = redis.call('ZCARD', flights)

@@ -21,7 +21,9 @@ register('keep', {}, function(keys, args)
     if total - before + bytes > tonumber(args[5]) then return { 'full' } end
 
     redis.call('SET', key.report(ns, id), args[4])
-    redis.call('HSET', key.job(ns, id), 'report_bytes', bytes, 'report_ms', now(ns))
+    redis.call('HSET', key.job(ns, id), 'report_bytes', bytes)
+    -- A fetch that goes on is as old as its first page.
+    redis.call(args[6] == '1' and 'HSET' or 'HSETNX', key.job(ns, id), 'report_ms', now(ns))
     redis.call('HINCRBY', key.stats(ns), 'report_bytes', bytes - before)
     return { 'ok', step(ns, job, args[2], args[3], args[6] == '1') }
 end)

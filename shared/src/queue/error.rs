@@ -3,7 +3,7 @@
 use redis::RedisError;
 
 /// Why a call to Redis gave no answer that can be used.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum QueueError {
     /// Redis did not answer, or not in time. The call may have taken effect:
     /// the `Repeat` line of each function says what sending it again does.

@@ -11,6 +11,9 @@ use crate::report::Issue;
 /// The state of one fetch.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Checkpoint {
+    /// What the pages were asked for with: where, by whom, and what was left out of
+    /// them. With anything else the fetch begins anew.
+    pub(super) made_with: String,
     pub(super) issues: Walk<Issue>,
     pub(super) contributors: Walk<Listed>,
 }
@@ -57,6 +60,11 @@ impl<T> Default for Walk<T> {
 }
 
 impl Checkpoint {
+    /// Pages read so far.
+    pub(super) fn pages(&self) -> u32 {
+        self.issues.pages + self.contributors.pages
+    }
+
     /// Whether anything was read yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -6,7 +6,7 @@
 //! stands in its [`Checkpoint`]. How much is asked for and read is bounded by the
 //! constants of this module; at each of them stands what happens then.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use hookme_shared::names::{RepositoryName, Username};
@@ -33,6 +33,7 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 pub struct Fetcher {
     github: Github,
     include_pull_requests: bool,
+    made_with: String,
     time_max: Duration,
 }
 
@@ -42,6 +43,7 @@ impl Fetcher {
     #[must_use]
     pub fn new(github: Github, include_pull_requests: bool) -> Self {
         Self {
+            made_with: format!("{} {include_pull_requests}", github.fingerprint()),
             github,
             include_pull_requests,
             time_max: FETCH_TIMEOUT,
@@ -68,22 +70,61 @@ impl Fetcher {
         repository: &RepositoryName,
         checkpoint: &mut Checkpoint,
     ) -> Result<Report, Failure> {
-        let names = timeout(self.time_max, self.walk(owner, repository, checkpoint)).await;
-        let names = names.unwrap_or_else(|_| {
-            Err(Failure::Later {
-                reason: format!(
-                    "fetching repository {owner}/{repository} took longer than {:?}",
-                    self.time_max
-                ),
-                retry_after: None,
-            })
-        })?;
+        if checkpoint.made_with != self.made_with {
+            *checkpoint = self.start();
+        }
+        let before = checkpoint.pages();
+        let walk = self.walk_surely(owner, repository, checkpoint);
+        let names = match timeout(self.time_max, walk).await {
+            Ok(names) => names?,
+            Err(_) => return Err(self.too_long(owner, repository, checkpoint.pages() > before)),
+        };
         Ok(report(
             owner,
             repository,
             std::mem::take(checkpoint),
             &names,
         ))
+    }
+
+    fn start(&self) -> Checkpoint {
+        Checkpoint {
+            made_with: self.made_with.clone(),
+            ..Checkpoint::default()
+        }
+    }
+
+    /// A fetch that came on is no failure: it has more to read than one attempt can.
+    fn too_long(&self, owner: &Username, repository: &RepositoryName, came_on: bool) -> Failure {
+        let reason = format!(
+            "fetching repository {owner}/{repository} took longer than {:?}",
+            self.time_max
+        );
+        if came_on {
+            let delay = Duration::ZERO;
+            return Failure::Wait { delay, reason };
+        }
+        Failure::Later {
+            reason,
+            retry_after: None,
+        }
+    }
+
+    /// Goes on where `checkpoint` stands; from the start if GitHub does not know that
+    /// place any more.
+    async fn walk_surely(
+        &self,
+        owner: &Username,
+        repository: &RepositoryName,
+        checkpoint: &mut Checkpoint,
+    ) -> Result<HashMap<u64, String>, Failure> {
+        let resumed = !checkpoint.is_empty();
+        let walked = self.walk(owner, repository, checkpoint).await;
+        if !resumed || !matches!(walked, Err(Failure::Final { .. })) {
+            return walked;
+        }
+        *checkpoint = self.start();
+        self.walk(owner, repository, checkpoint).await
     }
 
     /// Reads both lists to their ends, and then the names.
@@ -96,6 +137,7 @@ impl Fetcher {
         let Checkpoint {
             issues,
             contributors,
+            ..
         } = checkpoint;
         let pull_requests = self.include_pull_requests;
         // One after the other: a repository that does not exist costs one request.
@@ -121,7 +163,10 @@ fn report(
     if unavailable {
         tracing::warn!(%owner, %repository, "GitHub does not list this many contributors");
     }
+    // A list that moves on while it is read can name somebody twice.
+    let mut seen = HashSet::new();
     let contributors = checkpoint.contributors.items.into_iter();
+    let contributors = contributors.filter(|one| one.id.is_none_or(|id| seen.insert(id)));
     Report {
         contributors: contributors.map(|listed| named(listed, names)).collect(),
         issues: checkpoint.issues.items,

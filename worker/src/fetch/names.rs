@@ -23,8 +23,8 @@ const LOOK_MIN: Duration = Duration::from_millis(20);
 const LOOK_MAX: Duration = Duration::from_millis(250);
 /// The query. An account is a user, an organization or a bot; a bot has no name.
 const QUERY: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
-     ... on User { databaseId login name } \
-     ... on Organization { databaseId login name } \
+     ... on User { databaseId name } \
+     ... on Organization { databaseId name } \
      ... on Bot { databaseId login } } }";
 
 /// Somebody whose name is to be found.
@@ -40,7 +40,6 @@ struct Person {
 struct Account {
     #[serde(rename = "databaseId", alias = "id")]
     id: Option<u64>,
-    login: Option<String>,
     name: Option<String>,
 }
 
@@ -56,9 +55,9 @@ struct Nodes {
 
 impl Account {
     /// What it is shown by.
-    fn shown(self) -> Option<(u64, String)> {
+    fn shown(self, login: String) -> String {
         let name = self.name.filter(|name| !name.trim().is_empty());
-        Some((self.id?, name.or(self.login)?))
+        name.unwrap_or(login)
     }
 }
 
@@ -137,61 +136,94 @@ async fn still_missing(
 /// that is too heavy is halved.
 async fn in_batches(
     github: &Github,
-    mut missing: Vec<Person>,
+    missing: Vec<Person>,
     names: &mut HashMap<u64, String>,
 ) -> Result<Vec<Person>, Failure> {
     if !github.has_token() {
         return Ok(missing);
     }
-    let mut one_by_one: Vec<Person> = Vec::new();
+    let (mut missing, mut one_by_one): (Vec<Person>, Vec<Person>) = missing
+        .into_iter()
+        .partition(|person| person.node_id.is_some());
     let mut size = BATCH;
     while !missing.is_empty() {
         let batch: Vec<Person> = missing.drain(..missing.len().min(size)).collect();
         let Some((_turn, batch)) = turn_for(github, batch, names).await? else {
             continue;
         };
-        let ids: Vec<&str> = batch
-            .iter()
-            .filter_map(|one| one.node_id.as_deref())
-            .collect();
-        let query = serde_json::json!({ "query": QUERY, "variables": { "ids": ids } });
-        let subject = format!("the names of {} accounts", ids.len());
-        let (bytes, is_whole) = match github.graphql(&subject, &query).await? {
-            Graphql::Data(bytes) => (bytes, true),
-            Graphql::TooHeavy(bytes) => (bytes, false),
-            Graphql::Unusable => {
-                one_by_one.extend(batch);
-                one_by_one.append(&mut missing);
-                break;
-            }
-        };
-        let mut found: Vec<(u64, String)> = accounts(&bytes).filter_map(Account::shown).collect();
-        let left = batch
-            .into_iter()
-            .filter(|one| !found.iter().any(|(id, _)| *id == one.id));
-        let left: Vec<Person> = left.collect();
-        if is_whole {
-            // Not there for us: gone, hidden, or without an id of this kind.
-            found.extend(left.into_iter().map(|one| (one.id, one.login)));
-        } else if size > 1 {
-            size /= 2;
-            missing.splice(0..0, left);
-        } else {
-            one_by_one.extend(left);
-        }
+        let (found, left, asked) = ask_for(github, batch).await?;
         github.remember_names(&found).await;
         names.extend(found);
+        match asked {
+            // Gone or hidden from this token; another may see more, so this is not
+            // remembered.
+            Asked::All => names.extend(left.into_iter().map(|one| (one.id, one.login))),
+            Asked::TooMany if size > 1 => {
+                size /= 2;
+                missing.splice(0..0, left);
+            }
+            Asked::TooMany | Asked::InVain => {
+                one_by_one.extend(left);
+                one_by_one.append(&mut missing);
+            }
+        }
     }
     Ok(one_by_one)
 }
 
-/// The accounts that an answer holds, as far as it can be read.
-fn accounts(bytes: &[u8]) -> impl Iterator<Item = Account> {
-    let batch = serde_json::from_slice::<Batch>(bytes).ok();
-    let nodes = batch
-        .and_then(|batch| batch.data?.nodes)
-        .unwrap_or_default();
-    nodes.into_iter().flatten()
+/// How a query for many names went.
+enum Asked {
+    All,
+    TooMany,
+    InVain,
+}
+
+/// Asks for a batch: the names that GitHub gave, and who is left.
+async fn ask_for(
+    github: &Github,
+    batch: Vec<Person>,
+) -> Result<(Vec<(u64, String)>, Vec<Person>, Asked), Failure> {
+    let ids: Vec<&str> = batch
+        .iter()
+        .filter_map(|one| one.node_id.as_deref())
+        .collect();
+    let query = serde_json::json!({ "query": QUERY, "variables": { "ids": ids } });
+    let subject = format!("the names of {} accounts", ids.len());
+    let (accounts, asked) = match github.graphql(&subject, &query).await? {
+        Graphql::Data(bytes) => {
+            let accounts = accounts(&subject, &bytes)?;
+            let accounts = accounts.ok_or_else(|| Failure::Later {
+                reason: format!("GitHub's answer for {subject} holds none"),
+                retry_after: None,
+            })?;
+            (accounts, Asked::All)
+        }
+        // It may hold a part of them.
+        Graphql::TooHeavy(bytes) => {
+            let part = accounts(&subject, &bytes).ok().flatten();
+            (part.unwrap_or_default(), Asked::TooMany)
+        }
+        Graphql::Unusable => (Vec::new(), Asked::InVain),
+    };
+    let mut given: HashMap<u64, Account> = accounts
+        .into_iter()
+        .flatten()
+        .filter_map(|account| Some((account.id?, account)))
+        .collect();
+    let (mut found, mut left) = (Vec::new(), Vec::new());
+    for person in batch {
+        match given.remove(&person.id) {
+            Some(account) => found.push((person.id, account.shown(person.login))),
+            None => left.push(person),
+        }
+    }
+    Ok((found, left, asked))
+}
+
+/// The accounts that an answer holds; `None` if it holds no list of them.
+fn accounts(subject: &str, bytes: &[u8]) -> Result<Option<Vec<Option<Account>>>, Failure> {
+    let batch: Batch = parse(subject, bytes)?;
+    Ok(batch.data.and_then(|data| data.nodes))
 }
 
 async fn alone(github: &Github, person: Person) -> Result<(u64, String), Failure> {
@@ -200,12 +232,13 @@ async fn alone(github: &Github, person: Person) -> Result<(u64, String), Failure
     let Some(url) = github.url(&["user", &id.to_string()]) else {
         return Ok((id, login));
     };
-    let shown = match github.get(&subject, url).await {
-        Ok(Answer::Body { bytes, .. }) => parse::<Account>(&subject, &bytes)?.shown(),
-        Ok(Answer::Empty | Answer::TooLarge) | Err(Failure::Final { .. }) => None,
-        Err(failure) => return Err(failure),
-    };
-    let name = shown.map_or(login, |(_, name)| name);
-    github.remember_names(&[(id, name.clone())]).await;
-    Ok((id, name))
+    match github.get(&subject, url).await {
+        Ok(Answer::Body { bytes, .. }) => {
+            let name = parse::<Account>(&subject, &bytes)?.shown(login);
+            github.remember_names(&[(id, name.clone())]).await;
+            Ok((id, name))
+        }
+        Ok(Answer::Empty | Answer::TooLarge) | Err(Failure::Final { .. }) => Ok((id, login)),
+        Err(failure) => Err(failure),
+    }
 }

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue, QueueError};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, LOCATION};
+use serde::de::IgnoredAny;
 use tokio_util::task::TaskTracker;
 
 use super::governor::PATIENCE;
-use super::{Failure, Turn};
+use super::{Failure, Turn, link};
 use crate::pack;
 use crate::policy::caching::Keeping;
 
@@ -20,6 +21,9 @@ use crate::policy::caching::Keeping;
 const TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The largest answer that is kept, packed, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
+/// The sizes of GitHub's pages are multiples of this: 30 unless asked otherwise, 100 at
+/// most.
+const PAGE: usize = 10;
 /// How soon to look again while somebody else asks, at first and at most.
 const LOOK_MIN: Duration = Duration::from_millis(20);
 const LOOK_MAX: Duration = Duration::from_millis(250);
@@ -146,7 +150,9 @@ impl Asking {
     /// The headers that make the request a question whether the kept answer holds.
     pub(super) fn condition(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        if let Some((answer, _)) = &self.stale {
+        if let Some((answer, kept)) = &self.stale
+            && !is_full_last_page(kept)
+        {
             let pairs = [
                 ("if-none-match", &answer.etag),
                 ("if-modified-since", &answer.last_modified),
@@ -189,12 +195,12 @@ impl Asking {
             location: text(LOCATION),
             body: packed,
         };
-        self.open = false;
         let kept = self
             .queue
             .github_keep(&self.asker, &self.keep, keeping.fresh_for, &answer);
-        if let Err(error) = kept.await {
-            tracing::debug!(%error, "an answer of GitHub could not be kept");
+        match kept.await {
+            Ok(()) => self.open = false,
+            Err(error) => tracing::debug!(%error, "an answer of GitHub could not be kept"),
         }
     }
 
@@ -208,12 +214,14 @@ impl Asking {
     }
 
     async fn end(&mut self, confirmed: Option<(&KeptAnswer, Duration)>) {
-        self.open = false;
         let ended = self
             .queue
             .github_confirm(&self.asker, &self.keep, confirmed);
-        if let Err(error) = ended.await {
-            tracing::debug!(%error, "the end of a question to GitHub could not be told; others wait for its term");
+        match ended.await {
+            Ok(()) => self.open = false,
+            Err(error) => {
+                tracing::debug!(%error, "the end of a question to GitHub could not be told");
+            }
         }
     }
 }
@@ -230,6 +238,17 @@ impl Drop for Asking {
             }
         }));
     }
+}
+
+/// Whether this is a list that fills its page and names no next one. Its next page can
+/// come without any change of its own bytes, and GitHub then answers that it is
+/// unchanged; so it is asked for anew.
+fn is_full_last_page(kept: &Kept) -> bool {
+    if link::next(&kept.headers).is_some() {
+        return false;
+    }
+    let items = serde_json::from_slice::<Vec<IgnoredAny>>(&kept.body);
+    items.is_ok_and(|items| !items.is_empty() && items.len().is_multiple_of(PAGE))
 }
 
 /// `None` if the kept form cannot be used; then GitHub is asked anew.

@@ -52,6 +52,8 @@ struct Waiting {
 /// What a request was granted.
 struct Start {
     at: Instant,
+    /// After this it is none.
+    until: Instant,
     /// Whether Redis must hear of its end whatever the answer says.
     noted: bool,
 }
@@ -169,7 +171,7 @@ impl Governor {
         };
         permit.noted = start.noted;
         sleep_until(start.at.into()).await;
-        if start.at.elapsed() > LATE {
+        if Instant::now() > start.until {
             return Err(turn_failure());
         }
         Ok(permit)
@@ -277,9 +279,15 @@ impl GovernorTask {
         match outcome {
             Ok(()) => self.again = AGAIN_MIN,
             Err(error) => {
-                tracing::debug!(%error, "redis does not answer for GitHub's limits; nothing is sent");
+                if let QueueError::Unavailable { .. } = error {
+                    tracing::debug!(%error, "redis does not answer for GitHub's limits; nothing is sent");
+                } else {
+                    tracing::error!(%error, "what redis holds of GitHub's limits cannot be used; nothing is sent");
+                    // Sent again they would meet the same; they end with their terms.
+                    self.releases.clear();
+                }
                 for waiting in self.waiting.drain(..) {
-                    answer(waiting.answer, Err(Failure::Queue(unavailable())));
+                    answer(waiting.answer, Err(Failure::Queue(error.clone())));
                 }
                 tokio::time::sleep(self.again).await;
                 self.again = (self.again * 2).min(AGAIN_MAX);
@@ -320,12 +328,8 @@ impl GovernorTask {
         if !self.releases.is_empty() {
             return Some(Instant::now());
         }
-        let soonest = self
-            .waiting
-            .iter()
-            .take(self.room())
-            .map(|one| one.ask_at)
-            .min();
+        let soonest = self.waiting.iter().map(|one| one.ask_at).min();
+        let soonest = soonest.filter(|_| self.room() > 0);
         let patient = self.waiting.front().map(|one| one.since + PATIENCE);
         soonest.into_iter().chain(patient).min()
     }
@@ -342,16 +346,17 @@ impl GovernorTask {
                 answer(late.answer, Err(turn_failure()));
             }
         }
-        let count = self
-            .waiting
-            .iter()
-            .take(self.room())
-            .take_while(|one| one.ask_at <= now)
-            .count();
-        if count == 0 {
+        let (room, mut asked) = (self.room(), Vec::new());
+        for one in std::mem::take(&mut self.waiting) {
+            if asked.len() < room && one.ask_at <= now {
+                asked.push(one);
+            } else {
+                self.waiting.push_back(one);
+            }
+        }
+        if asked.is_empty() {
             return Ok(());
         }
-        let mut asked: Vec<Waiting> = self.waiting.drain(..count).collect();
         let wants: Vec<Want> = asked
             .iter_mut()
             .map(|one| {
@@ -365,18 +370,19 @@ impl GovernorTask {
         let granted = match call.await {
             Ok(granted) => granted,
             Err(error) => {
-                self.doubt(asked);
+                self.doubt(asked, &error);
                 return Err(error);
             }
         };
-        for (one, granted) in asked.into_iter().zip(granted).rev() {
-            self.answered(one, granted);
+        for (one, granted) in asked.into_iter().zip(granted) {
+            self.answered(one, granted, now);
         }
+        self.waiting.make_contiguous().sort_by_key(|one| one.since);
         Ok(())
     }
 
     /// Redis may have granted these without our knowing.
-    fn doubt(&mut self, asked: Vec<Waiting>) {
+    fn doubt(&mut self, asked: Vec<Waiting>, error: &QueueError) {
         for one in asked {
             let release = Release {
                 lease: one.want.lease,
@@ -384,21 +390,22 @@ impl GovernorTask {
                 budget: None,
             };
             self.releases.push((release, None));
-            answer(one.answer, Err(Failure::Queue(unavailable())));
+            answer(one.answer, Err(Failure::Queue(error.clone())));
         }
     }
 
-    fn answered(&mut self, mut one: Waiting, granted: Granted) {
+    /// Passes on what Redis said to a call that was made at `sent`.
+    fn answered(&mut self, mut one: Waiting, granted: Granted, sent: Instant) {
         let now = Instant::now();
         match granted {
             Granted::Start { after, noted } => {
-                let at = now + after;
+                let (at, until) = (now + after, sent + after + LATE);
                 // Should nobody wait for it any more, its permit was dropped, and the
                 // word of that comes next.
                 if noted {
                     self.out.insert(one.want.lease, at + self.term);
                 }
-                answer(one.answer, Ok(Start { at, noted }));
+                answer(one.answer, Ok(Start { at, until, noted }));
             }
             Granted::Wait {
                 ask_after, awaited, ..
@@ -411,7 +418,7 @@ impl GovernorTask {
                     answer(one.answer, Err(failure));
                 } else {
                     one.ask_at = now + ask_after;
-                    self.waiting.push_front(one);
+                    self.waiting.push_back(one);
                 }
             }
         }

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hookme_shared::queue::{Class, Identity, Queue, QueueError, Resource};
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue, LINK};
 use reqwest::{Method, Request, StatusCode};
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -161,6 +161,13 @@ impl Github {
         door.metrics = metrics;
         door.shared = Some(Shared::new(settings, queue, worker, tracker).await);
         Ok(door)
+    }
+
+    /// What tells this door from one to another GitHub or with another token.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let token = self.shared.as_ref().map_or("", Shared::token);
+        format!("{} {token}", self.address.base)
     }
 
     /// Whether GitHub is asked with a token.
@@ -354,7 +361,11 @@ impl Github {
         match asking {
             Some(asking) if reading == Reading::Unchanged => {
                 let fresh = keeping.map(|keeping| keeping.fresh_for).unwrap_or_default();
-                if let Some(kept) = asking.confirm(fresh).await {
+                if let Some(mut kept) = asking.confirm(fresh).await {
+                    // A list may have grown a next page without a change of this one.
+                    if let Some(link) = reply.headers.get(LINK) {
+                        kept.headers.insert(LINK, link.clone());
+                    }
                     return Ok(Exchange::kept(subject, kept));
                 }
             }

@@ -4,7 +4,9 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use hookme_shared::queue::{BudgetLeft, Class, Identity, Outcome, Pace, Queue, Resource};
+use hookme_shared::queue::{
+    BudgetLeft, Class, Identity, Outcome, Pace, Queue, QueueError, Resource,
+};
 use reqwest::{Method, Request};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
@@ -20,8 +22,9 @@ use super::{Failure, Outlook, Turn, waiting};
 use crate::policy::github::{self, Budget, Call, Limit, Reading, Refusal};
 use crate::settings::github::GithubSettings;
 
-/// How long the identity of a token is believed.
-const IDENTITY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long the identity of a token is remembered after a worker last started with it.
+/// A token never changes its user.
+const IDENTITY_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long a name is believed, and the share by which that varies, so that names
 /// which were learned together do not grow old together.
 const NAME_TTL: Duration = Duration::from_secs(24 * 60 * 60);
@@ -80,12 +83,20 @@ impl Shared {
         };
         if token.is_empty() {
             shared.is(&shared.first.identity.name);
-        } else if let Ok(Some(name)) = shared.queue.github_identity(&token).await {
+        } else if let Ok(Some(name)) = shared.queue.github_identity(&shared.key()).await {
             // What is known spares every worker the question. If Redis does not
             // answer, the first request asks.
             shared.is(&name);
+            if let Err(error) = shared.know(&name).await {
+                tracing::debug!(%error, "whose token this is could not be remembered longer");
+            }
         }
         shared
+    }
+
+    /// The fingerprint of the token; empty without one.
+    pub(super) fn token(&self) -> &str {
+        &self.first.identity.token
     }
 
     pub(super) fn outlook(&self) -> Outlook {
@@ -151,10 +162,9 @@ impl Shared {
 
     /// Whose token it is: as Redis knows it, or else GitHub.
     async fn who(&self, wire: &Wire, address: &Address) -> Result<String, Failure> {
-        let token = &self.first.identity.token;
         let known = || async {
             self.queue
-                .github_identity(token)
+                .github_identity(&self.key())
                 .await
                 .map_err(Failure::Queue)
         };
@@ -178,32 +188,54 @@ impl Shared {
             &reply.headers,
             &reply.body,
         );
+        // Known before the permit is given back: whoever gets the next one looks first.
+        let name = match &reading {
+            Reading::Refused(_) | Reading::Later { .. } => None,
+            Reading::Body => serde_json::from_slice::<Account>(&reply.body)
+                .ok()
+                .map(|account| identity::of_user(&self.host, account.id)),
+            // A token of no user, such as an installation's, stands for itself.
+            _ => Some(self.first.identity.name.clone()),
+        };
+        if let Some(name) = &name {
+            self.know(name).await.map_err(Failure::Queue)?;
+        }
         let refusal = match &reading {
             Reading::Refused(refusal) => Some(refusal),
             _ => None,
         };
         let wait = settle(permit, &reply, refusal).await;
-        let name = match reading {
-            Reading::Refused(refusal) => return Err(waiting(refusal, wait)),
-            Reading::Later {
-                reason,
-                retry_after,
-            } => {
-                return Err(Failure::Later {
+        match (name, reading) {
+            (Some(name), _) => Ok(name),
+            (None, Reading::Refused(refusal)) => Err(waiting(refusal, wait)),
+            (
+                None,
+                Reading::Later {
                     reason,
                     retry_after,
-                });
-            }
-            Reading::Body => serde_json::from_slice::<Account>(&reply.body)
-                .ok()
-                .map(|account| identity::of_user(&self.host, account.id)),
-            // A token of no user, such as an installation's, stands for itself.
-            _ => None,
-        };
-        let name = name.unwrap_or_else(|| self.first.identity.name.clone());
-        let know = self.queue.know_github_identity(token, &name, IDENTITY_TTL);
-        know.await.map_err(Failure::Queue)?;
-        Ok(name)
+                },
+            ) => Err(Failure::Later {
+                reason,
+                retry_after,
+            }),
+            (None, _) => Err(Failure::Later {
+                reason: format!("GitHub's answer for {subject} could not be read"),
+                retry_after: None,
+            }),
+        }
+    }
+
+    /// Remembers for all workers whose token this is.
+    async fn know(&self, name: &str) -> Result<(), QueueError> {
+        self.queue
+            .know_github_identity(&self.key(), name, IDENTITY_TTL)
+            .await
+    }
+
+    /// What a token's identity is remembered by: a token means another user at
+    /// another host.
+    fn key(&self) -> String {
+        format!("{}/{}", self.host, self.first.identity.token)
     }
 
     /// From now on everything is governed under this name.
@@ -279,7 +311,7 @@ fn tell(refusal: &Refusal) {
         Limit::Primary { .. } => tracing::warn!(
             reason,
             github.request.id = request_id,
-            "GitHub's hour is used up; no worker sends a request until it begins anew"
+            "GitHub's hour is used up; no worker sends a request of its kind until it begins anew"
         ),
     }
 }
