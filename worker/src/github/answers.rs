@@ -21,9 +21,8 @@ use crate::policy::caching::Keeping;
 const TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 /// The largest answer that is kept, packed, in bytes.
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
-/// The sizes of GitHub's pages are multiples of this: 30 unless asked otherwise, 100 at
-/// most.
-const PAGE: usize = 10;
+/// GitHub's largest page, which is what lists are asked for by.
+const PAGE: usize = 100;
 /// How soon to look again while somebody else asks, at first and at most.
 const LOOK_MIN: Duration = Duration::from_millis(20);
 const LOOK_MAX: Duration = Duration::from_millis(250);
@@ -248,7 +247,7 @@ fn is_full_last_page(kept: &Kept) -> bool {
         return false;
     }
     let items = serde_json::from_slice::<Vec<IgnoredAny>>(&kept.body);
-    items.is_ok_and(|items| !items.is_empty() && items.len().is_multiple_of(PAGE))
+    items.is_ok_and(|items| items.len() >= PAGE)
 }
 
 /// `None` if the kept form cannot be used; then GitHub is asked anew.
@@ -267,4 +266,34 @@ fn unpack(answer: &KeptAnswer, bytes_max: usize) -> Option<Kept> {
         headers,
         body,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_full_page_without_a_next_one_is_always_asked_for_anew() {
+        let list = |items: usize| format!("[{}]", vec!["{}"; items].join(","));
+        let next = r#"<https://x.y/z?page=2>; rel="next""#;
+        let previous = r#"<https://x.y/z?page=1>; rel="prev""#;
+        let table = [
+            (list(100), "", true),
+            (list(100), previous, true),
+            (list(100), next, false),
+            (list(99), "", false),
+            (list(0), "", false),
+            (r#"{"id": 1}"#.to_owned(), "", false),
+        ];
+        for (body, link, anew) in table {
+            let mut headers = HeaderMap::new();
+            headers.insert(LINK, HeaderValue::from_static(link));
+            let kept = Kept {
+                status: 200,
+                headers,
+                body: body.clone().into_bytes(),
+            };
+            assert_eq!(is_full_last_page(&kept), anew, "{link} {body}");
+        }
+    }
 }
