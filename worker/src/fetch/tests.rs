@@ -52,9 +52,9 @@ async fn a_report_holds_what_github_listed_and_names_in_its_order() {
                 {}]"#,
         )),
         CONTRIBUTORS => Some(json(
-            r#"[{"id":1,"login":"ann","contributions":9,"type":"User"},
+            r#"[{"id":1,"node_id":"U_1","login":"ann","contributions":9,"type":"User"},
                 {"type":"Anonymous","name":"Nemo","email":"n@example.org","contributions":3},
-                {"id":2,"login":"gone","contributions":2},{"id":3,"login":"bare","contributions":1},
+                {"id":2,"node_id":"U_2","login":"gone","contributions":2},{"id":3,"login":"bare","contributions":1},
                 {"login":"no-id","contributions":1}]"#,
         )),
         "/user/1" => Some(json(r#"{"id":1,"login":"ann","name":"Ann A."}"#)),
