@@ -98,7 +98,7 @@ local function decide(ns, args, turn, want)
     end
     -- A start is given ahead only to a request that flies alone: nobody else's
     -- refusal can come between.
-    if start_ms - at_ms > want.patience or (start_ms > at_ms and turn.in_flight > 0) then
+    if start_ms - at_ms > want.patience or (start_ms > at_ms and (turn.in_flight > 0 or not turn.counted)) then
         return wait_for(turn, scope, start_ms - at_ms)
     end
 
@@ -156,7 +156,7 @@ register('github_acquire', { 'allow-oom' }, function(keys, args)
     }
     -- Requests in flight matter for a limit of their number, for starts that are given
     -- ahead, and for what is left of an hour. Without limits there is none of these.
-    turn.counted = turn.most or tonumber(args[6]) > 0 or tonumber(args[7]) > 0 or turn.known['core:reset_ms'] or turn.known['graphql:reset_ms']
+    turn.counted = turn.most or tonumber(args[6]) > 0 or turn.known['core:reset_ms'] or turn.known['graphql:reset_ms']
     if turn.counted then
         redis.call('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
         turn.in_flight = redis.call('ZCARD', flights)
