@@ -59,8 +59,10 @@ async fn a_request_costs_at_most_two_calls_to_redis_however_many_jobs_wait() {
     let counts = site.all_ended(PATIENCE).await.unwrap();
     let (calls, requests) = (calls.load(Ordering::SeqCst), site.github.requests().len());
     assert!(requests >= 120, "{requests}");
-    // A job that gave up waiting may have been granted its request all the same.
-    let vain = usize::try_from(total(&counts, "deferred")).unwrap();
+    // On a machine that is too busy a job gives up, or is stopped, with up to four
+    // requests waiting, which may be granted all the same.
+    let given_up = ["deferred", "released", "crashed"].map(|end| total(&counts, end));
+    let vain = 4 * usize::try_from(given_up.iter().sum::<u64>()).unwrap();
     assert!(
         calls <= 2 * (requests + vain),
         "{calls} calls for {requests} requests, {vain} in vain"
