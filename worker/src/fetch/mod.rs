@@ -189,6 +189,8 @@ fn named(listed: Listed, names: &HashMap<u64, String>) -> Contributor {
 }
 
 #[cfg(test)]
+mod resuming;
+#[cfg(test)]
 mod stand_in;
 #[cfg(test)]
 mod tests;

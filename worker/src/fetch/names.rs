@@ -25,7 +25,7 @@ const LOOK_MAX: Duration = Duration::from_millis(250);
 const QUERY: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
      ... on User { databaseId name } \
      ... on Organization { databaseId name } \
-     ... on Bot { databaseId login } } }";
+     ... on Bot { databaseId } } }";
 
 /// Somebody whose name is to be found.
 #[derive(Debug, Clone)]

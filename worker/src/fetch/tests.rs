@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -301,39 +300,6 @@ async fn a_limit_makes_the_job_wait_and_not_fail() {
         panic!("a limit is no failure");
     };
     assert_eq!(delay, Duration::from_secs(60));
-}
-
-#[tokio::test]
-async fn a_fetch_that_has_to_wait_goes_on_where_it_stood() {
-    let refusing = Arc::new(AtomicBool::new(true));
-    let closed = Arc::clone(&refusing);
-    let github = StandIn::answering(move |asked| match asked {
-        ISSUES => Some(page(r#"[{"title":"a"}]"#, "?after=b")),
-        "/repos/octo/hello/issues?after=b" if closed.load(Ordering::SeqCst) => {
-            Some(status(429, "{}"))
-        }
-        "/repos/octo/hello/issues?after=b" => Some(json(r#"[{"title":"b"}]"#)),
-        _ => None,
-    })
-    .await;
-    let fetcher = github.fetcher();
-    let owner = Username::parse("octo").unwrap();
-    let name = RepositoryName::parse("hello").unwrap();
-    let mut checkpoint = Checkpoint::default();
-    let waits = fetcher.fetch(&owner, &name, &mut checkpoint).await;
-    assert!(matches!(waits, Err(Failure::Wait { .. })), "{waits:?}");
-
-    refusing.store(false, Ordering::SeqCst);
-    let kept = checkpoint.compress(1_000_000).unwrap();
-    let mut checkpoint = Checkpoint::decompress(&kept, 1_000_000).unwrap();
-    let report = fetcher.fetch(&owner, &name, &mut checkpoint).await.unwrap();
-    assert_eq!(titles(&report), ["a", "b"]);
-    let first_page = github
-        .asked()
-        .iter()
-        .filter(|asked| *asked == ISSUES)
-        .count();
-    assert_eq!(first_page, 1);
 }
 
 #[tokio::test]
