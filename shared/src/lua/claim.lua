@@ -1,6 +1,7 @@
 -- claim: gives a worker jobs that are due, under a lease.
 --
--- Moves    scheduled -> running; scheduled -> dead if it is too old or unreadable
+-- Moves    scheduled -> running; scheduled -> dead if it is too old or unreadable;
+--          a delivery without a report that is good goes to the lane of fetches
 -- Keys     1 the namespace with its hash tag
 -- Args     1 worker        its id
 --          2 request       random; the same one returns the same batch
@@ -77,11 +78,9 @@ local function through_gate(ns, args, lanes, most, at_ms)
         lanes.opens_ms = until_ms
         return false, most
     end
-    if narrow and most > 1 then
-        lanes.opens_ms = at_ms + PROBE_LOOK_MS
-        return true, 1
-    end
-    return true, most
+    if not narrow then return true, most end
+    lanes.opens_ms, lanes.narrow = at_ms + PROBE_LOOK_MS, true
+    return true, math.min(most, 1)
 end
 
 -- The lanes that are open with what is due in each, and a round of turns in which
@@ -113,9 +112,14 @@ local function next_due(lanes, at_ms)
     return soonest
 end
 
+-- Whether what is kept of this job is older than `most_ms`.
+local function is_kept_too_long(job, most_ms, at_ms)
+    return (job.report_ms or 0) + most_ms <= at_ms
+end
+
 -- Decides what to do with each candidate; writes nothing.
 local function choose(ns, args, lanes, room, starts_left, at_ms)
-    local plan = { jobs = {}, ended = {}, missing = {}, starts = 0 }
+    local plan = { jobs = {}, ended = {}, missing = {}, to_fetch = {}, starts = 0 }
     local alone, turn = args[5] == '1', tonumber(args[6])
     while #plan.jobs < room do
         local id, lane = next_candidate(lanes, turn)
@@ -133,6 +137,8 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         elseif is_too_old(job, tonumber(args[7]), at_ms) then
             job.ending = 'expired: older than JOB_MAX_AGE'
             plan.ended[#plan.ended + 1] = job
+        elseif job.stage == 'deliver' and (not job.report_bytes or is_kept_too_long(job, args[8], at_ms)) then
+            plan.to_fetch[#plan.to_fetch + 1] = job
         elseif suspect and not alone then
             plan.when_empty = true
         elseif not job.resumes and starts_left and starts_left <= plan.starts then
@@ -156,19 +162,28 @@ local function start(ns, job, args, at_ms, at_text)
     local attempt_text = digits(attempt)
     local fence = attempt_text .. ':' .. args[2]
     if job.reason or job.resumes then redis.call('HDEL', at, 'reason', 'resumes') end
-    local most_ms = job.stage == 'deliver' and args[8] or CHECKPOINT_MS
-    if job.report_bytes and (job.report_ms or 0) + most_ms <= at_ms then
+    if job.report_bytes and job.stage == 'fetch' and is_kept_too_long(job, CHECKPOINT_MS, at_ms) then
         drop_reports(ns, { job })
-        redis.call('HSET', at, 'stage', 'fetch')
-        job.stage, job.report_bytes = 'fetch', nil
+        job.report_bytes = nil
     end
     redis.call('HSET', at, 'state', 'running', 'attempt', attempt_text, 'fence', fence,
         'worker', args[1], 'started_ms', at_text)
     return told(ns, job, fence, math.max(0, at_ms - job.due_ms), attempt, at_ms)
 end
 
-local function write(ns, args, plan, starts_limit, interval_ms, at_ms)
+-- Deliveries that must be fetched again: they wait with the fetches, and as those do.
+local function send_to_fetch(ns, jobs)
+    leave(ns, jobs)
+    drop_reports(ns, jobs)
+    for _, job in ipairs(jobs) do
+        redis.call('HSET', key.job(ns, job.id), 'stage', 'fetch')
+        redis.call('ZADD', key.scheduled(ns, 'fetch'), job.due_ms, job.id)
+    end
+end
+
+local function write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
     for _, member in ipairs(plan.missing) do redis.call('ZREM', member[1], member[2]) end
+    send_to_fetch(ns, plan.to_fetch)
     for _, job in ipairs(plan.ended) do remember(ns, job, at_ms, 'expire', job.ending) end
     end_jobs(ns, plan.ended, 'dead', at_ms)
     if #plan.jobs == 0 then return {} end
@@ -179,6 +194,7 @@ local function write(ns, args, plan, starts_limit, interval_ms, at_ms)
     for i, job in ipairs(plan.jobs) do
         batch[i] = start(ns, job, args, at_ms, at_text)
         ids[i] = job.id
+        if lanes.narrow and job.stage == 'fetch' then note_probe_claim(ns, args[12], at_ms) end
         leases[#leases + 1], leases[#leases + 2] = until_text, job.id
         if starts_limit and not job.resumes then
             starts[#starts + 1], starts[#starts + 2] = at_ms, job.id .. ':' .. (job.attempt or 0) + 1
@@ -214,7 +230,7 @@ register('claim', { 'allow-oom' }, function(keys, args)
 
     local lanes = open_lanes(ns, args, settings[4], at_ms, room)
     local plan = choose(ns, args, lanes, room, starts_left, at_ms)
-    local batch = write(ns, args, plan, starts_limit, interval_ms, at_ms)
+    local batch = write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
     if plan.when_empty then return { 'empty', 0, batch } end
     if most and running + #batch >= most then return { 'hint', 0, batch } end
@@ -222,7 +238,7 @@ register('claim', { 'allow-oom' }, function(keys, args)
         local oldest = redis.call('ZRANGE', key.starts(ns), 0, 0, 'WITHSCORES')
         return { 'in', math.max(1, (oldest[2] or at_ms) + interval_ms - at_ms), batch }
     end
-    if plan.alone or #plan.ended + #plan.missing > 0 or (room > 0 and #batch == room) then
+    if plan.alone or #plan.ended + #plan.missing + #plan.to_fetch > 0 or (room > 0 and #batch == room) then
         if #batch > 0 then wake_if_due(ns, at_ms) end
         return { 'now', 0, batch }
     end

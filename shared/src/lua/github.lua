@@ -3,6 +3,7 @@
 --
 --   <scope>:until_ms :request_id           a pause, or one that ended and awaits its probe
 --   <scope>:probe :probe_until_ms          the one request that tries whether it is over
+--   probe_claimed_ms                       when a job was last claimed to send that one
 --   <resource>:limit :remaining :reset_ms  what GitHub said is left of its hour
 --   read_next_ms write_next_ms             no request, no write starts sooner
 --   served                                 the worker that had the last turn
@@ -31,6 +32,8 @@ local AFTER_RESET_MS = 1000
 local KNOWN_MS = 7 * 86400000
 -- While a probe is under way, others look again after this.
 local PROBE_LOOK_MS = 200
+-- A job that was claimed to be the probe asks within this, or another one is claimed.
+local PROBE_CLAIM_MS = 2000
 
 local function read_limits(ns, identity)
     return pairs_of(redis.call('HGETALL', key.github_limits(ns, identity)))
@@ -122,7 +125,14 @@ end
 local function gate(known, token, at_ms)
     local worst, probes = obstacle(known, 'core', 'read', token, 0, at_ms)
     if worst then return worst.until_ms, worst.scope end
-    return nil, nil, #probes > 0
+    if #probes == 0 then return nil, nil, false end
+    local since_ms = at_ms - (known_ms(known, 'probe_claimed_ms') or 0)
+    if since_ms >= 0 and since_ms < PROBE_CLAIM_MS then return at_ms + PROBE_LOOK_MS, probes[1] end
+    return nil, nil, true
+end
+
+local function note_probe_claim(ns, identity, at_ms)
+    redis.call('HSET', key.github_limits(ns, identity), 'probe_claimed_ms', digits(at_ms))
 end
 
 local function end_asking(ns, hash, asker)

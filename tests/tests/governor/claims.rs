@@ -130,6 +130,68 @@ async fn after_the_pause_one_fetch_is_claimed_as_the_probe_and_after_its_success
 }
 
 #[tokio::test]
+async fn of_all_workers_one_claims_the_probe_and_another_if_that_one_does_not_ask() {
+    let mut crew = Crew::new(OPEN).await;
+    submit(&crew, "fetch", 10).await;
+    pause(&mut crew, "all", MINUTE).await;
+    crew.pass(MINUTE).await;
+    let first = claim_as_identity(&crew, 1).await;
+    assert_eq!(stages(&first), [Stage::Fetch]);
+    let soon = Next::In(ms(200));
+    for _ in 0..2 {
+        let second = claim_as_identity(&crew, 64).await;
+        assert_eq!((second.jobs.len(), second.next), (0, soon));
+    }
+    crew.pass(2 * SECOND - 1).await;
+    assert_eq!(claim_as_identity(&crew, 64).await.jobs.len(), 0);
+    crew.pass(1).await;
+    assert_eq!(claim_as_identity(&crew, 64).await.jobs.len(), 1);
+}
+
+#[tokio::test]
+async fn a_delivery_is_never_the_probe_and_does_not_stand_in_its_way() {
+    let mut crew = Crew::new(OPEN).await;
+    to_deliver(&crew, 3).await;
+    submit(&crew, "fetch", 3).await;
+    pause(&mut crew, "all", MINUTE).await;
+    crew.pass(MINUTE).await;
+    let batch = claim_as_identity(&crew, 2).await;
+    assert_eq!(stages(&batch), [Stage::Deliver; 2]);
+    let batch = claim_as_identity(&crew, 4).await;
+    assert_eq!(stages(&batch), [Stage::Deliver, Stage::Fetch]);
+}
+
+#[tokio::test]
+async fn a_delivery_whose_report_is_too_old_waits_with_the_fetches() {
+    let mut crew = Crew::new(OPEN).await;
+    let ids = to_deliver(&crew, 2).await;
+    crew.pass(HOUR - 1).await;
+    pause(&mut crew, "all", MINUTE).await;
+    assert_eq!(
+        stages(&claim_as_identity(&crew, 1).await),
+        [Stage::Deliver],
+        "its report is still good"
+    );
+    crew.pass(1).await;
+    let batch = claim_as_identity(&crew, 4).await;
+    assert_eq!((batch.jobs.len(), batch.next), (0, Next::Now));
+    let batch = claim_as_identity(&crew, 4).await;
+    assert_eq!(
+        (batch.jobs.len(), batch.next),
+        (0, Next::In(ms(MINUTE - 1)))
+    );
+    let waiting = why(&crew, ids[1]).await.why;
+    assert!(waiting.contains("GitHub"), "{waiting}");
+    let counts = crew.queue.counts().await.unwrap();
+    assert!(counts.due.contains(&(Stage::Fetch, 1)), "{:?}", counts.due);
+    crew.pass(MINUTE).await;
+    let batch = claim_as_identity(&crew, 4).await;
+    assert_eq!(stages(&batch), [Stage::Fetch]);
+    assert_eq!(batch.jobs[0].job.id, ids[1]);
+    assert!(!batch.jobs[0].job.has_report);
+}
+
+#[tokio::test]
 async fn without_an_identity_nothing_is_held_back() {
     let mut crew = Crew::new(OPEN).await;
     submit(&crew, "fetch", 10).await;

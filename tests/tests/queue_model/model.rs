@@ -56,6 +56,13 @@ pub(crate) enum Revived {
     NotDead,
 }
 
+impl Job {
+    fn has_good_report(&self, now_ms: u64) -> bool {
+        self.report_ms
+            .is_some_and(|kept| kept + REPORT_MAX_AGE_MS > now_ms)
+    }
+}
+
 impl Model {
     pub(crate) fn submit(&mut self, id: JobId, repository: &str, delay_ms: u64) -> Submitted {
         if let Some(live) = self.locks.get(repository) {
@@ -133,6 +140,7 @@ impl Model {
             due.into_iter()
         });
         let (mut picked, mut ended, mut starts, mut turn) = (Vec::new(), Vec::new(), 0, turn);
+        let mut to_fetch = Vec::new();
         while picked.len() < room {
             let first = usize::from(turn % 4 >= 3);
             let Some(id) = lanes[first].next().or_else(|| lanes[1 - first].next()) else {
@@ -142,6 +150,8 @@ impl Model {
             let suspect = job.life.crashes >= ALONE_FROM;
             if job.born_ms + JOB_MAX_AGE_MS <= self.now_ms {
                 ended.push(id);
+            } else if job.stage == Stage::Deliver && !job.has_good_report(self.now_ms) {
+                to_fetch.push(id);
             } else if (suspect && !alone) || (!job.resumes && starts_left <= starts) {
                 // It stays where it is.
             } else {
@@ -156,6 +166,12 @@ impl Model {
         }
         for id in ended {
             self.happen(id, &Event::Expire);
+        }
+        for id in to_fetch {
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.report_ms = None;
+                job.stage = Stage::Fetch;
+            }
         }
         for id in &picked {
             self.start(*id, nonce);
@@ -174,13 +190,6 @@ impl Model {
         }
         job.resumes = false;
         job.lease_until_ms = now_ms + LEASE_MS;
-        if job
-            .report_ms
-            .is_some_and(|kept| kept + REPORT_MAX_AGE_MS <= now_ms)
-        {
-            job.report_ms = None;
-            job.stage = Stage::Fetch;
-        }
     }
 
     /// Applies the table, and what follows from the state: ended jobs hold no
