@@ -12,9 +12,9 @@
 --          8 content a minute  9 content an hour, exact over any such span
 --         10 lease  11 class: read, write or content  12 resource: core or graphql
 --         13 patience   ms that the caller waits, 0 or more; and so on for each request
--- Returns  for each {'ok', ms until it may start, 1 or 0} or {'wait', ms, until_ms,
---          words}; with 0 nothing is noted of it, and it needs no release unless its
---          answer says something; the words follow "waits for"
+-- Returns  for each {'ok', ms until it may start, 1 or 0} or {'wait', ms, words};
+--          with 0 nothing is noted of it, and it needs no release unless its answer
+--          says something; the words follow "waits for"
 -- Cost     O(requests * log of the content of an hour)
 -- Repeat   may grant a second time; after a lost reply, release the lease instead
 --
@@ -59,7 +59,7 @@ end
 
 local function wait_for(turn, scope, wait_ms)
     if scope == 'turn' then turn.queued = true end
-    return { 'wait', math.max(1, math.ceil(wait_ms)), turn.at_ms + math.ceil(wait_ms), awaited(scope) }
+    return { 'wait', math.max(1, math.ceil(wait_ms)), awaited(scope) }
 end
 
 local function note_gaps(args, turn, want, start_ms)

@@ -128,13 +128,9 @@ impl Crew {
                 lease: want.lease.clone(),
                 at_ms: self.now_ms + whole(after),
             }),
-            Granted::Wait {
-                ask_after,
-                until_ms,
-                awaited,
-            } => Err(Wait {
+            Granted::Wait { ask_after, awaited } => Err(Wait {
                 ms: whole(ask_after),
-                until_ms,
+                until_ms: self.now_ms + whole(ask_after),
                 awaited,
             }),
         };

@@ -5,22 +5,18 @@
 //! a GitHub does not take such queries. Who shows no name goes by the login.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 
 use super::contributors::Listed;
 use super::pages::parse;
-use crate::github::{Answer, Failure, Github, Graphql, PATIENCE, Turn};
+use crate::github::{Answer, Failure, Github, Graphql, Patience, Turn};
 
 /// How many accounts one query asks for: GitHub refuses more.
 const BATCH: usize = 100;
 /// Accounts asked for at the same time one by one, per report.
 const CONCURRENCY: usize = 4;
-/// How soon to look again while another job asks, at first and at most.
-const LOOK_MIN: Duration = Duration::from_millis(20);
-const LOOK_MAX: Duration = Duration::from_millis(250);
 /// The query. An account is a user, an organization or a bot; a bot has no name.
 const QUERY: &str = "query($ids: [ID!]!) { nodes(ids: $ids) { \
      ... on User { databaseId name } \
@@ -95,20 +91,16 @@ async fn turn_for(
     mut batch: Vec<Person>,
     names: &mut HashMap<u64, String>,
 ) -> Result<Option<(Turn, Vec<Person>)>, Failure> {
-    let (since, mut again) = (Instant::now(), LOOK_MIN);
+    let mut patience = Patience::begin();
     while let Some(first) = batch.first() {
         if let Some(turn) = github.turn_for_name(first.id).await? {
             let batch = still_missing(github, batch, names).await?;
             return Ok((!batch.is_empty()).then_some((turn, batch)));
         }
-        if since.elapsed() + again > PATIENCE {
-            return Err(Failure::Wait {
-                delay: PATIENCE,
-                reason: "it waits for names that another job asks GitHub for".to_owned(),
-            });
+        if !patience.look_again().await {
+            let reason = "it waits for names that another job asks GitHub for";
+            return Err(Failure::in_vain(reason));
         }
-        tokio::time::sleep(again).await;
-        again = (again * 2).min(LOOK_MAX);
         batch = still_missing(github, batch, names).await?;
     }
     Ok(None)

@@ -5,14 +5,14 @@
 //! and after that with a question that costs nothing of the hour if it still holds.
 //! With another token it is used only after GitHub said so to that token.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue, QueueError};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, LOCATION};
 use serde::de::IgnoredAny;
 use tokio_util::task::TaskTracker;
 
-use super::governor::PATIENCE;
+use super::patience::Patience;
 use super::{Failure, Turn, link};
 use crate::pack;
 use crate::policy::caching::Keeping;
@@ -23,11 +23,6 @@ const TTL: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 const ANSWER_BYTES_MAX: usize = 1024 * 1024;
 /// GitHub's largest page, which is what lists are asked for by.
 const PAGE: usize = 100;
-/// How soon to look again while somebody else asks, at first and at most.
-const LOOK_MIN: Duration = Duration::from_millis(20);
-const LOOK_MAX: Duration = Duration::from_millis(250);
-/// When a job that looked in vain comes back.
-const LOOK_LATER: Duration = Duration::from_secs(2);
 
 /// Where answers are kept.
 pub(super) struct Answers {
@@ -73,12 +68,16 @@ pub(super) struct Asking {
 impl Answers {
     /// Looks for the answer to the request with this hash. The kept body has at most
     /// `bytes_max` bytes.
-    pub(super) async fn look(&self, hash: String, bytes_max: usize) -> Result<Known, Failure> {
+    pub(super) async fn look(
+        &self,
+        hash: String,
+        bytes_max: usize,
+        mut patience: Patience,
+    ) -> Result<Known, Failure> {
         if self.max_bytes == 0 {
             return Ok(Known::Unkept);
         }
         let asker = self.asker(hash);
-        let (since, mut again) = (Instant::now(), LOOK_MIN);
         loop {
             match self.queue.github_look(&asker, self.term).await {
                 Ok(Looked::Fresh(answer)) => {
@@ -92,16 +91,11 @@ impl Answers {
                     return Ok(Known::Ask(self.asking(asker, stale)));
                 }
                 Ok(Looked::Missing) => return Ok(Known::Ask(self.asking(asker, None))),
-                Ok(Looked::Asked) if since.elapsed() + again > PATIENCE => {
-                    return Err(Failure::Wait {
-                        delay: LOOK_LATER.mul_f64(rand::random_range(0.5..1.5)),
-                        reason: "it waits for an answer that another job asks GitHub for"
-                            .to_owned(),
-                    });
-                }
                 Ok(Looked::Asked) => {
-                    tokio::time::sleep(again).await;
-                    again = (again * 2).min(LOOK_MAX);
+                    if !patience.look_again().await {
+                        let reason = "it waits for an answer that another job asks GitHub for";
+                        return Err(Failure::in_vain(reason));
+                    }
                 }
                 // Redis is out of memory, say: nothing is kept then.
                 Err(QueueError::Refused { .. }) => return Ok(Known::Unkept),

@@ -6,125 +6,52 @@
 //! [`crate::policy::github`].
 
 mod address;
+mod answer;
 mod answers;
+mod exchange;
 mod governor;
 mod identity;
 mod link;
+mod patience;
+mod sender;
 mod shared;
 mod wire;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use hookme_shared::queue::{Class, Identity, Queue, QueueError, Resource};
-use reqwest::header::{CONTENT_TYPE, HeaderValue, LINK};
-use reqwest::{Method, Request, StatusCode};
+use hookme_shared::queue::{Queue, Resource};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Request};
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 use self::address::Address;
-use self::answers::{Asking, Kept, Known};
-pub use self::governor::PATIENCE;
-use self::governor::Permit;
+pub use self::answer::{Answer, Failure, Graphql, Outlook};
+use self::answers::Asking;
+pub use self::patience::Patience;
+use self::sender::Sender;
 use self::shared::Shared;
 use self::wire::{Reply, Wire};
 use crate::http::ClientError;
-use crate::metrics::{Asked, Metrics};
-use crate::policy::caching;
-use crate::policy::github::{self, Call, GraphqlReading, PAUSE_MIN, Reading, Refusal};
+use crate::metrics::Metrics;
+use crate::policy::github::{self, GraphqlReading, Reading};
 use crate::settings::github::GithubSettings;
 
 /// Redirects followed for one request; one more ends the job. A renamed repository
 /// takes one.
 const REDIRECTS_MAX: usize = 3;
 
-/// Why GitHub gave no answer that can be used. The reasons name what was asked
-/// about, and never a token or the query of an address.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// Asking again will not help.
-    #[error("{reason}")]
-    Final {
-        /// Why, in a sentence for the person who looks at the job.
-        reason: String,
-    },
-    /// It failed; ask again later.
-    #[error("{reason}")]
-    Later {
-        /// Why, in a sentence for the person who looks at the job.
-        reason: String,
-        /// The least time to wait, if GitHub's answer or its rules say one.
-        retry_after: Option<Duration>,
-    },
-    /// It may not be asked now. No fault of the job.
-    #[error("{reason}")]
-    Wait {
-        /// How long.
-        delay: Duration,
-        /// Why, in a sentence for the person who looks at the job.
-        reason: String,
-    },
-    /// Redis did not say whether it may be asked, and so it was not.
-    #[error(transparent)]
-    Queue(QueueError),
-}
-
-/// What GitHub answered to a GET.
-#[derive(Debug)]
-pub enum Answer {
-    /// The body, and the next page if it names one.
-    Body {
-        /// The bytes of the body.
-        bytes: Bytes,
-        /// Where the list goes on.
-        next: Option<Url>,
-    },
-    /// Nothing, and that is the answer.
-    Empty,
-    /// The contributors are too many to be listed.
-    TooLarge,
-}
-
-/// What GitHub answered to a GraphQL query.
-#[derive(Debug)]
-pub enum Graphql {
-    /// The answer's body.
-    Data(Bytes),
-    /// The query asks for too much; this body may hold a part of it.
-    TooHeavy(Bytes),
-    /// This token or this GitHub does not take the query.
-    Unusable,
-}
-
-/// What the claim of jobs needs to know about GitHub.
-#[derive(Debug, Clone, Default)]
-pub struct Outlook {
-    /// Whose limits fetches count against; `None` if nothing is shared.
-    pub identity: Option<Identity>,
-    /// Whether jobs of this process wait for their turn as it is.
-    pub crowded: bool,
-}
-
 /// Asks the configured GitHub.
 pub struct Github {
     address: Address,
-    wire: Wire,
+    sender: Sender,
     has_token: bool,
-    metrics: Arc<Metrics>,
     shared: Option<Shared>,
 }
 
 /// The right to ask for something that others want too, until it is dropped.
 #[must_use]
 pub struct Turn(#[expect(dead_code, reason = "it is held, and dropped")] Option<Box<Asking>>);
-
-/// A GET's answer, new or kept.
-struct Exchange {
-    reading: Reading,
-    headers: reqwest::header::HeaderMap,
-    body: Bytes,
-}
 
 impl Github {
     /// A door that shares nothing with anybody: no limits are kept, no answers.
@@ -137,9 +64,11 @@ impl Github {
             address: Address {
                 base: settings.api_url.clone(),
             },
-            wire: Wire::new(settings)?,
+            sender: Sender {
+                wire: Wire::new(settings)?,
+                metrics: Arc::default(),
+            },
             has_token: settings.authorization.is_some(),
-            metrics: Arc::default(),
             shared: None,
         })
     }
@@ -158,7 +87,7 @@ impl Github {
         tracker: TaskTracker,
     ) -> Result<Self, ClientError> {
         let mut door = Self::alone(settings)?;
-        door.metrics = metrics;
+        door.sender.metrics = metrics;
         door.shared = Some(Shared::new(settings, queue, worker, tracker).await);
         Ok(door)
     }
@@ -230,7 +159,6 @@ impl Github {
                         retry_after,
                     });
                 }
-                Reading::Refused(refusal) => return Err(waiting(refusal, None)),
             }
         }
         let reason = format!("GitHub redirects {subject} more than {REDIRECTS_MAX} times");
@@ -254,13 +182,16 @@ impl Github {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
         *request.body_mut() = Some(query.to_string().into());
-        let (permit, reply) = self.send(subject, Resource::Graphql, request).await?;
-        let reading = github::read_graphql(subject, reply.status, &reply.headers, &reply.body);
-        let refusal = match &reading {
-            GraphqlReading::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
-        let wait = self.settle(permit, &reply, refusal).await;
+        let permit = self.permit(Resource::Graphql, Patience::begin()).await?;
+        let sent = self.sender.send(permit, subject, request).await?;
+        let Reply {
+            status,
+            headers,
+            body,
+            ..
+        } = &sent.reply;
+        let reading = github::read_graphql(subject, *status, headers, body);
+        let (reply, reading) = sent.settle(reading).await?;
         match reading {
             GraphqlReading::Data => Ok(Graphql::Data(reply.body)),
             GraphqlReading::TooHeavy => Ok(Graphql::TooHeavy(reply.body)),
@@ -275,7 +206,6 @@ impl Github {
                 reason,
                 retry_after,
             }),
-            GraphqlReading::Refused(refusal) => Err(waiting(refusal, wait)),
         }
     }
 
@@ -312,136 +242,5 @@ impl Github {
         {
             shared.remember_names(names).await;
         }
-    }
-
-    /// One GET, answered by GitHub or by what is kept of its answers.
-    async fn exchange(&self, subject: &str, url: &Url) -> Result<Exchange, Failure> {
-        let known = match &self.shared {
-            Some(shared) => shared.look(url).await?,
-            None => Known::Unkept,
-        };
-        match known {
-            Known::Fresh(kept) => {
-                self.metrics.used_again();
-                Ok(Exchange::kept(subject, kept))
-            }
-            Known::Unkept => self.ask(subject, url, None).await,
-            Known::Ask(asking) => self.ask(subject, url, Some(*asking)).await,
-        }
-    }
-
-    /// Asks GitHub, and keeps what it says with `asking`.
-    async fn ask(
-        &self,
-        subject: &str,
-        url: &Url,
-        asking: Option<Asking>,
-    ) -> Result<Exchange, Failure> {
-        let mut request = Request::new(Method::GET, url.clone());
-        if let Some(asking) = &asking {
-            *request.headers_mut() = asking.condition();
-        }
-        let (permit, reply) = self.send(subject, Resource::Core, request).await?;
-        let reading = github::read(
-            subject,
-            Call::Read,
-            reply.status,
-            &reply.headers,
-            &reply.body,
-        );
-        let refusal = match &reading {
-            Reading::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
-        let wait = self.settle(permit, &reply, refusal).await;
-        if let Reading::Refused(refusal) = reading {
-            return Err(waiting(refusal, wait));
-        }
-        let keeping = caching::keeping(reply.status, &reply.headers);
-        match asking {
-            Some(asking) if reading == Reading::Unchanged => {
-                let fresh = keeping.map(|keeping| keeping.fresh_for).unwrap_or_default();
-                if let Some(mut kept) = asking.confirm(fresh).await {
-                    // A list may have grown a next page without a change of this one.
-                    if let Some(link) = reply.headers.get(LINK) {
-                        kept.headers.insert(LINK, link.clone());
-                    }
-                    return Ok(Exchange::kept(subject, kept));
-                }
-            }
-            Some(asking) => {
-                let status = reply.status.as_u16();
-                asking
-                    .keep(keeping.as_ref(), status, &reply.headers, &reply.body)
-                    .await;
-            }
-            None => {}
-        }
-        Ok(Exchange {
-            reading,
-            headers: reply.headers,
-            body: reply.body,
-        })
-    }
-
-    /// Sends one request once it may start.
-    async fn send(
-        &self,
-        subject: &str,
-        resource: Resource,
-        request: Request,
-    ) -> Result<(Option<Permit>, Reply), Failure> {
-        let permit = match &self.shared {
-            Some(shared) => {
-                let governor = shared.governor(&self.wire, &self.address).await?;
-                Some(governor.acquire(Class::Read, resource).await?)
-            }
-            None => None,
-        };
-        let reply = self.wire.send(subject, request).await;
-        if reply.is_err() {
-            self.metrics.asked_github(Asked::Failed);
-        }
-        Ok((permit, reply?))
-    }
-
-    /// Gives a permit back with what the answer said, and counts it. Returns how long
-    /// everybody waits because of a refusal, if Redis could say.
-    async fn settle(
-        &self,
-        permit: Option<Permit>,
-        reply: &Reply,
-        refusal: Option<&Refusal>,
-    ) -> Option<Duration> {
-        self.metrics.asked_github(match refusal {
-            Some(_) => Asked::Refused,
-            None if reply.status == StatusCode::NOT_MODIFIED => Asked::Unchanged,
-            None => Asked::Answered,
-        });
-        shared::settle(permit?, reply, refusal).await
-    }
-}
-
-impl Exchange {
-    fn kept(subject: &str, kept: Kept) -> Self {
-        let Kept {
-            status,
-            headers,
-            body,
-        } = kept;
-        let status = StatusCode::from_u16(status).unwrap_or_default();
-        Self {
-            reading: github::read(subject, Call::Read, status, &headers, &body),
-            headers,
-            body: body.into(),
-        }
-    }
-}
-
-/// What a refusal means for the job that met it: it waits like everybody.
-fn waiting(refusal: Refusal, wait: Option<Duration>) -> Failure {
-    Failure::Wait {
-        delay: wait.or(refusal.wait).unwrap_or(PAUSE_MIN),
-        reason: refusal.reason,
     }
 }

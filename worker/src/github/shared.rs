@@ -4,22 +4,22 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use hookme_shared::queue::{
-    BudgetLeft, Class, Identity, Outcome, Pace, Queue, QueueError, Resource,
-};
+use hookme_shared::queue::{Class, Identity, Pace, Queue, QueueError, Resource};
 use reqwest::{Method, Request};
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::address::Address;
 use super::answers::{Answers, Known};
-use super::governor::{Governor, PATIENCE, Permit};
+use super::governor::Governor;
 use super::identity::{self, Account};
-use super::wire::{self, Reply, Wire};
-use super::{Failure, Outlook, Turn, waiting};
-use crate::policy::github::{self, Budget, Call, Limit, Reading, Refusal};
+use super::patience::{PATIENCE, Patience};
+use super::sender::Sender;
+use super::wire::{self, Reply};
+use super::{Failure, Outlook, Turn};
+use crate::policy::github::{self, Call, Reading, Refusal};
 use crate::settings::github::GithubSettings;
 
 /// How long the identity of a token is remembered after a worker last started with it.
@@ -108,10 +108,12 @@ impl Shared {
     }
 
     /// Looks for the kept answer to a GET of `url`.
-    pub(super) async fn look(&self, url: &Url) -> Result<Known, Failure> {
+    pub(super) async fn look(&self, url: &Url, patience: Patience) -> Result<Known, Failure> {
         let parts = [url.as_str(), wire::MEDIA_TYPE, wire::API_VERSION];
         let hash = identity::short_hash(&parts.map(str::as_bytes));
-        self.answers.look(hash, wire::BODY_BYTES_MAX).await
+        self.answers
+            .look(hash, wire::BODY_BYTES_MAX, patience)
+            .await
     }
 
     pub(super) async fn turn_for_name(&self, id: u64) -> Result<Option<Turn>, Failure> {
@@ -141,73 +143,61 @@ impl Shared {
     /// asks GitHub whose token it is.
     pub(super) async fn governor(
         &self,
-        wire: &Wire,
+        sender: &Sender,
         address: &Address,
+        patience: Patience,
     ) -> Result<&Governor, Failure> {
         if let Some(governor) = self.governor.get() {
             return Ok(governor);
         }
-        let Ok(_asking) = timeout(PATIENCE, self.asking_who.lock()).await else {
-            return Err(Failure::Wait {
-                delay: PATIENCE,
-                reason: "it waits for GitHub to say whose API_TOKEN this is".to_owned(),
-            });
+        let asking = timeout_at(patience.until.into(), self.asking_who.lock()).await;
+        let Ok(_asking) = asking else {
+            let reason = "it waits for GitHub to say whose API_TOKEN this is";
+            return Err(Failure::in_vain(reason));
         };
         if let Some(governor) = self.governor.get() {
             return Ok(governor);
         }
-        let name = self.who(wire, address).await?;
+        let name = match self.known().await? {
+            Some(name) => name,
+            None => self.ask_who(sender, address, patience).await?,
+        };
         Ok(self.is(&name))
     }
 
-    /// Whose token it is: as Redis knows it, or else GitHub.
-    async fn who(&self, wire: &Wire, address: &Address) -> Result<String, Failure> {
-        let known = || async {
-            self.queue
-                .github_identity(&self.key())
-                .await
-                .map_err(Failure::Queue)
-        };
-        if let Some(name) = known().await? {
-            return Ok(name);
-        }
-        let permit = self.first.acquire(Class::Read, Resource::Core).await?;
+    /// Asks GitHub whose token it is.
+    async fn ask_who(
+        &self,
+        sender: &Sender,
+        address: &Address,
+        patience: Patience,
+    ) -> Result<String, Failure> {
+        let acquired = self.first.acquire(Class::Read, Resource::Core, patience);
+        let permit = acquired.await?;
         // Another worker may have asked while this one waited.
-        if let Some(name) = known().await? {
+        if let Some(name) = self.known().await? {
             return Ok(name);
         }
         let subject = "the user of API_TOKEN";
         let Some(url) = address.url(&["user"]) else {
             return Ok(self.first.identity.name.clone());
         };
-        let reply = wire.send(subject, Request::new(Method::GET, url)).await?;
-        let reading = github::read(
-            subject,
-            Call::Read,
-            reply.status,
-            &reply.headers,
-            &reply.body,
-        );
+        let request = Request::new(Method::GET, url);
+        let sent = sender.send(Some(permit), subject, request).await?;
+        let Reply {
+            status,
+            headers,
+            body,
+            ..
+        } = &sent.reply;
+        let reading = github::read(subject, Call::Read, *status, headers, body);
+        let name = self.named_by(&reading, body);
         // Known before the permit is given back: whoever gets the next one looks first.
-        let name = match &reading {
-            Reading::Refused(_) | Reading::Later { .. } => None,
-            Reading::Body => serde_json::from_slice::<Account>(&reply.body)
-                .ok()
-                .map(|account| identity::of_user(&self.host, account.id)),
-            // A token of no user, such as an installation's, stands for itself.
-            _ => Some(self.first.identity.name.clone()),
-        };
         if let Some(name) = &name {
             self.know(name).await.map_err(Failure::Queue)?;
         }
-        let refusal = match &reading {
-            Reading::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
-        let wait = settle(permit, &reply, refusal).await;
-        match (name, reading) {
+        match (name, sent.settle(reading).await?.1) {
             (Some(name), _) => Ok(name),
-            (None, Reading::Refused(refusal)) => Err(waiting(refusal, wait)),
             (
                 None,
                 Reading::Later {
@@ -223,6 +213,24 @@ impl Shared {
                 retry_after: None,
             }),
         }
+    }
+
+    /// The identity that this answer gives the token, if it says anything of it.
+    fn named_by(&self, reading: &Result<Reading, Refusal>, body: &[u8]) -> Option<String> {
+        match reading {
+            Err(_) | Ok(Reading::Later { .. }) => None,
+            Ok(Reading::Body) => serde_json::from_slice::<Account>(body)
+                .ok()
+                .map(|account| identity::of_user(&self.host, account.id)),
+            // A token of no user, such as an installation's, stands for itself.
+            Ok(_) => Some(self.first.identity.name.clone()),
+        }
+    }
+
+    /// Whose token it is, as Redis knows it.
+    async fn known(&self) -> Result<Option<String>, Failure> {
+        let known = self.queue.github_identity(&self.key()).await;
+        known.map_err(Failure::Queue)
     }
 
     /// Remembers for all workers whose token this is.
@@ -257,71 +265,5 @@ impl Shared {
             drop(self.tracker.spawn(task.run()));
             governor
         })
-    }
-}
-
-/// Gives a permit back with what the answer said. Returns how long everybody waits
-/// because of a refusal, if Redis could say.
-pub(super) async fn settle(
-    permit: Permit,
-    reply: &Reply,
-    refusal: Option<&Refusal>,
-) -> Option<Duration> {
-    let outcome = refusal.map_or(Outcome::Answered, |refusal| {
-        tell(refusal);
-        outcome(refusal)
-    });
-    // What a refused token says is left is of the address, not of the user.
-    let is_ours = refusal.is_none_or(|refusal| refusal.limit != Limit::Token);
-    let left = github::budget(&reply.headers).filter(|_| is_ours);
-    permit
-        .release(outcome, left.map(|left| budget(left, reply.at.elapsed())))
-        .await
-}
-
-/// What all workers are to know of a refusal.
-fn outcome(refusal: &Refusal) -> Outcome {
-    let scope = match &refusal.limit {
-        Limit::Primary { resource } => resource.clone(),
-        Limit::Secondary => "all".to_owned(),
-        Limit::Content => "content".to_owned(),
-        Limit::Token => "token".to_owned(),
-    };
-    Outcome::Refused {
-        scope,
-        wait: refusal.wait,
-        request_id: refusal.request_id.clone().unwrap_or_default(),
-    }
-}
-
-/// Says aloud what an operator should know.
-fn tell(refusal: &Refusal) {
-    let (reason, request_id) = (&refusal.reason, refusal.request_id.as_deref());
-    match refusal.limit {
-        Limit::Token => tracing::error!(
-            reason,
-            github.request.id = request_id,
-            "GitHub does not accept API_TOKEN; no worker asks with it until it was tried again; set a valid one and restart the workers"
-        ),
-        Limit::Secondary | Limit::Content => tracing::warn!(
-            reason,
-            github.request.id = request_id,
-            "GitHub asks for a pause; no worker sends a request until it is over"
-        ),
-        Limit::Primary { .. } => tracing::warn!(
-            reason,
-            github.request.id = request_id,
-            "GitHub's hour is used up; no worker sends a request of its kind until it begins anew"
-        ),
-    }
-}
-
-/// What is left, `elapsed` after the answer said it.
-fn budget(left: Budget, elapsed: Duration) -> BudgetLeft {
-    BudgetLeft {
-        resource: left.resource,
-        limit: left.limit,
-        remaining: left.remaining,
-        reset_in: left.reset_in.saturating_sub(elapsed),
     }
 }

@@ -68,9 +68,6 @@ pub enum Reading {
         /// most [`RETRY_AFTER_MAX`](super::retry_after::RETRY_AFTER_MAX).
         retry_after: Option<Duration>,
     },
-    /// A limit was met, or the token is not accepted: everybody waits, and it is
-    /// no failure of the job.
-    Refused(Refusal),
 }
 
 /// What kind of request was answered.
@@ -90,16 +87,20 @@ pub enum Call {
 /// anywhere; 16 KiB are more than any refusal of GitHub's needs. A reason holds
 /// nothing of the headers, and of the body at most 200 characters of GitHub's
 /// message.
-#[must_use]
+///
+/// # Errors
+///
+/// A limit was met, or the token is not accepted: everybody waits, and it is no
+/// failure of the job.
 pub fn read(
     subject: &str,
     call: Call,
     status: StatusCode,
     headers: &HeaderMap,
     body_start: &[u8],
-) -> Reading {
+) -> Result<Reading, Refusal> {
     let code = status.as_u16();
-    match code {
+    let reading = match code {
         200 => Reading::Body,
         201 => Reading::Created,
         204 => Reading::Empty,
@@ -112,13 +113,13 @@ pub fn read(
             headers,
             body_start,
         ),
-        401 | 403 | 429 => refused(subject, code, headers, body_start),
+        401 | 403 | 429 => return refused(subject, code, headers, body_start),
         404 => Reading::Final {
             reason: format!("GitHub has no {subject}, or the token may not see it (404)"),
         },
         410 => ended(subject, "has removed or switched off", code, body_start),
         422 if call == Call::Create && words::say_too_quick(body_start) => {
-            Reading::Refused(refusal::too_quick(code, headers, body_start))
+            return Err(refusal::too_quick(code, headers, body_start));
         }
         422 => ended(subject, "cannot process the request for", code, body_start),
         451 => ended(subject, "has blocked, for legal reasons,", code, body_start),
@@ -126,7 +127,8 @@ pub fn read(
             reason: could_not_answer(subject, code, body_start),
             retry_after: retry_after(headers),
         },
-    }
+    };
+    Ok(reading)
 }
 
 fn moved(subject: &str, code: u16, headers: &HeaderMap) -> Reading {
@@ -143,13 +145,24 @@ fn moved(subject: &str, code: u16, headers: &HeaderMap) -> Reading {
 }
 
 /// A 401, 403 or 429: a limit, the token, or a refusal of this request.
-fn refused(subject: &str, code: u16, headers: &HeaderMap, body_start: &[u8]) -> Reading {
+fn refused(
+    subject: &str,
+    code: u16,
+    headers: &HeaderMap,
+    body_start: &[u8],
+) -> Result<Reading, Refusal> {
     if code == 403 && words::say_too_large(body_start) {
-        return Reading::TooLarge;
+        return Ok(Reading::TooLarge);
     }
     match refusal::refusal(code, headers, body_start, "core") {
-        Some(refusal) => Reading::Refused(refusal),
-        None => unless_page(subject, "refuses access to", code, headers, body_start),
+        Some(refusal) => Err(refusal),
+        None => Ok(unless_page(
+            subject,
+            "refuses access to",
+            code,
+            headers,
+            body_start,
+        )),
     }
 }
 

@@ -20,8 +20,7 @@ pub(in super::super) fn granted(value: Value) -> Read<Vec<Granted>> {
                 }),
                 "wait" => Ok(Granted::Wait {
                     ask_after: after,
-                    until_ms: number(at(&parts, 2)?)?,
-                    awaited: text(at(&parts, 3)?)?.to_owned(),
+                    awaited: text(at(&parts, 2)?)?.to_owned(),
                 }),
                 other => Err(format!("the answer {other:?} to github_acquire")),
             }

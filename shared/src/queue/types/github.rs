@@ -97,9 +97,6 @@ pub enum Granted {
     Wait {
         /// When to ask again.
         ask_after: Duration,
-        /// When what keeps it ends, as far as is known: ms since the Unix epoch by
-        /// Redis's clock.
-        until_ms: u64,
         /// What keeps it, in words that follow "waits for".
         awaited: String,
     },

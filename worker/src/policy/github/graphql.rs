@@ -43,9 +43,6 @@ pub enum GraphqlReading {
         /// most [`RETRY_AFTER_MAX`](crate::policy::retry_after::RETRY_AFTER_MAX).
         retry_after: Option<Duration>,
     },
-    /// A limit was met, or the token is not accepted: everybody waits, and it is
-    /// no failure of the job.
-    Refused(Refusal),
 }
 
 /// The part of an answer that is read here.
@@ -94,38 +91,43 @@ impl Trouble {
 /// the one that concerns most requests.
 ///
 /// Source: GitHub Docs, "Rate limits and query limits for the GraphQL API".
-#[must_use]
+///
+/// # Errors
+///
+/// A limit was met, or the token is not accepted: everybody waits, and it is no
+/// failure of the job.
 pub fn read_graphql(
     subject: &str,
     status: StatusCode,
     headers: &HeaderMap,
     body: &[u8],
-) -> GraphqlReading {
+) -> Result<GraphqlReading, Refusal> {
     let code = status.as_u16();
-    match code {
-        200 => answered(subject, headers, body),
-        401 | 403 | 429 => refused(subject, code, headers, body),
+    let reading = match code {
+        200 => return answered(subject, headers, body),
+        401 | 403 | 429 => return refused(subject, code, headers, body),
         400 => unless_page(subject, code, headers, body),
         502 | 504 => GraphqlReading::TooHeavy,
         408 | 425 => later(subject, code, headers, body),
         300..=499 => unusable(subject, code, body),
         _ => later(subject, code, headers, body),
-    }
+    };
+    Ok(reading)
 }
 
 /// A 200, which may be anything.
-fn answered(subject: &str, headers: &HeaderMap, body: &[u8]) -> GraphqlReading {
+fn answered(subject: &str, headers: &HeaderMap, body: &[u8]) -> Result<GraphqlReading, Refusal> {
     let Ok(answer) = serde_json::from_slice::<Answer>(body) else {
-        return unreadable(subject, headers);
+        return Ok(unreadable(subject, headers));
     };
     let troubles = answer.errors.unwrap_or_default();
     if let Some(refusal) = limit(&troubles, answer.message.as_deref(), headers) {
-        return GraphqlReading::Refused(refusal);
+        return Err(refusal);
     }
     if troubles.iter().any(Trouble::is_too_heavy) {
-        return GraphqlReading::TooHeavy;
+        return Ok(GraphqlReading::TooHeavy);
     }
-    match (answer.data, troubles.first()) {
+    let reading = match (answer.data, troubles.first()) {
         (Some(_), _) => GraphqlReading::Data,
         (None, Some(trouble)) => {
             let message = trouble.message.as_deref();
@@ -135,7 +137,8 @@ fn answered(subject: &str, headers: &HeaderMap, body: &[u8]) -> GraphqlReading {
             }
         }
         (None, None) => unreadable(subject, headers),
-    }
+    };
+    Ok(reading)
 }
 
 /// The limit that the answer's messages name.
@@ -150,10 +153,15 @@ fn limit(troubles: &[Trouble], message: Option<&str>, headers: &HeaderMap) -> Op
     Some(refusal)
 }
 
-fn refused(subject: &str, code: u16, headers: &HeaderMap, body: &[u8]) -> GraphqlReading {
+fn refused(
+    subject: &str,
+    code: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<GraphqlReading, Refusal> {
     match refusal::refusal(code, headers, body, RESOURCE) {
-        Some(refusal) => GraphqlReading::Refused(refusal),
-        None => unless_page(subject, code, headers, body),
+        Some(refusal) => Err(refusal),
+        None => Ok(unless_page(subject, code, headers, body)),
     }
 }
 

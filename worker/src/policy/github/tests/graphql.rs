@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn told(status: u16, pairs: &Pairs<'_>, body: &str) -> GraphqlReading {
+fn judged(status: u16, pairs: &Pairs<'_>, body: &str) -> Result<GraphqlReading, Refusal> {
     let status = StatusCode::from_u16(status).unwrap();
     read_graphql(
         "the names of users",
@@ -12,13 +12,14 @@ fn told(status: u16, pairs: &Pairs<'_>, body: &str) -> GraphqlReading {
     )
 }
 
+/// What is no refusal.
+fn told(status: u16, pairs: &Pairs<'_>, body: &str) -> GraphqlReading {
+    judged(status, pairs, body).unwrap()
+}
+
 fn limit(status: u16, pairs: &Pairs<'_>, body: &str) -> (Limit, Option<u64>) {
-    match told(status, pairs, body) {
-        GraphqlReading::Refused(refusal) => {
-            (refusal.limit, refusal.wait.map(|wait| wait.as_secs()))
-        }
-        other => panic!("{status} {pairs:?} {body} is a refusal, not {other:?}"),
-    }
+    let refusal = judged(status, pairs, body).unwrap_err();
+    (refusal.limit, refusal.wait.map(|wait| wait.as_secs()))
 }
 
 fn failed(kind: &str, message: &str) -> String {

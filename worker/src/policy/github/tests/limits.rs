@@ -157,10 +157,7 @@ fn haste_is_a_limit_of_new_content_only_if_something_was_to_be_created() {
         r#"{"message":"The endpoint has been spammed."}"#,
     ];
     for body in hasty {
-        let Reading::Refused(refusal) = reading(Call::Create, 422, &[("retry-after", "8")], body)
-        else {
-            panic!("{body} is a limit");
-        };
+        let refusal = judged(Call::Create, 422, &[("retry-after", "8")], body).unwrap_err();
         assert_eq!(refusal.limit, Content, "{body}");
         assert_eq!(refusal.wait, Some(Duration::from_secs(8)), "{body}");
         let read = reading(Call::Read, 422, &[], body);

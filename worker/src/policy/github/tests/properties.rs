@@ -49,7 +49,11 @@ impl Shape {
         headers(&told)
     }
 
-    fn read(&self, dated: bool, moved_by: u64) -> (Reading, GraphqlReading) {
+    fn read(
+        &self,
+        dated: bool,
+        moved_by: u64,
+    ) -> (Result<Reading, Refusal>, Result<GraphqlReading, Refusal>) {
         let status = StatusCode::from_u16(self.status).unwrap();
         let (headers, body) = (self.headers(dated, moved_by), self.body.as_bytes());
         let rest = read("x", Call::Create, status, &headers, body);
@@ -59,15 +63,7 @@ impl Shape {
     /// The refusals that the two readings hold.
     fn refusals(&self, dated: bool) -> Vec<Refusal> {
         let (rest, graphql) = self.read(dated, 0);
-        let rest = match rest {
-            Reading::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
-        let graphql = match graphql {
-            GraphqlReading::Refused(refusal) => Some(refusal),
-            _ => None,
-        };
-        rest.into_iter().chain(graphql).collect()
+        rest.err().into_iter().chain(graphql.err()).collect()
     }
 }
 
@@ -173,10 +169,10 @@ proptest! {
         let call = if create { Call::Create } else { Call::Read };
         drop((super::super::budget(&headers), read_graphql("x", status, &headers, &body)));
         let reason = match read("x", call, status, &headers, &body) {
-            Reading::Final { reason } | Reading::Later { reason, .. } => reason,
-            Reading::Refused(refusal) => refusal.reason,
-            Reading::Body | Reading::Created | Reading::Empty | Reading::Unchanged
-                | Reading::Moved { .. } | Reading::TooLarge => String::new(),
+            Ok(Reading::Final { reason } | Reading::Later { reason, .. }) => reason,
+            Err(refusal) => refusal.reason,
+            Ok(Reading::Body | Reading::Created | Reading::Empty | Reading::Unchanged
+                | Reading::Moved { .. } | Reading::TooLarge) => String::new(),
         };
         prop_assert!(!reason.chars().any(char::is_control), "{reason:?}");
     }

@@ -1,0 +1,351 @@
+//! The task of a governor: asks Redis for the requests of one process, and takes back
+//! what they were given.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use hookme_shared::queue::{Granted, Identity, Outcome, Pace, Queue, QueueError, Release, Want};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+
+use super::{Message, Start, Waiting, lock, turn_failure};
+use crate::github::Failure;
+
+/// A start this late is none: everybody may have been told to pause meanwhile.
+const LATE: Duration = Duration::from_secs(1);
+/// Requests that one call asks for or releases.
+const BATCH: usize = 64;
+/// The first and the longest wait before Redis is told again what it did not take.
+const AGAIN_MIN: Duration = Duration::from_millis(50);
+const AGAIN_MAX: Duration = Duration::from_secs(1);
+
+/// The task behind a [`Governor`](super::Governor); it ends when every clone and permit is gone.
+pub(in crate::github) struct GovernorTask {
+    messages: mpsc::Receiver<Message>,
+    oldest: Arc<Mutex<Option<Instant>>>,
+    queue: Queue,
+    identity: Identity,
+    worker: String,
+    pace: Pace,
+    term: Duration,
+    waiting: VecDeque<Waiting>,
+    releases: Vec<(Release, Option<oneshot::Sender<Duration>>)>,
+    /// Permits that are out, and when each counts as lost.
+    out: HashMap<String, Instant>,
+    again: Duration,
+}
+
+impl GovernorTask {
+    pub(super) fn new(
+        messages: mpsc::Receiver<Message>,
+        oldest: Arc<Mutex<Option<Instant>>>,
+        queue: Queue,
+        identity: Identity,
+        worker: String,
+        pace: Pace,
+        term: Duration,
+    ) -> Self {
+        Self {
+            messages,
+            oldest,
+            queue,
+            identity,
+            worker,
+            pace,
+            term,
+            waiting: VecDeque::new(),
+            releases: Vec::new(),
+            out: HashMap::new(),
+            again: AGAIN_MIN,
+        }
+    }
+
+    /// Serves until nobody can ask any more.
+    pub(in crate::github) async fn run(mut self) {
+        let mut gathered = Vec::with_capacity(BATCH);
+        loop {
+            let wake = self.next_ask();
+            tokio::select! {
+                biased;
+                count = self.messages.recv_many(&mut gathered, BATCH) => {
+                    if count == 0 {
+                        break;
+                    }
+                }
+                () = wait_until(wake) => {}
+            }
+            gathered.drain(..).for_each(|message| self.take(message));
+            self.turn().await;
+        }
+        while !self.releases.is_empty() && self.again < AGAIN_MAX {
+            self.turn().await;
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Want(waiting) => self.waiting.push_back(waiting),
+            Message::Release(release, answer) => self.releases.push((release, answer)),
+        }
+    }
+
+    /// Takes back first, then asks: so a process never waits for itself.
+    async fn turn(&mut self) {
+        let outcome = async {
+            while !self.releases.is_empty() {
+                self.give_back().await?;
+            }
+            self.ask().await
+        }
+        .await;
+        match outcome {
+            Ok(()) => self.again = AGAIN_MIN,
+            Err(error) => {
+                if let QueueError::Unavailable { .. } = error {
+                    tracing::debug!(%error, "redis does not answer for GitHub's limits; nothing is sent");
+                } else {
+                    tracing::error!(%error, "what redis holds of GitHub's limits cannot be used; nothing is sent");
+                    // Sent again they would meet the same; they end with their terms.
+                    self.releases.clear();
+                }
+                for waiting in self.waiting.drain(..) {
+                    answer(waiting.answer, Err(Failure::Queue(error.clone())));
+                }
+                tokio::time::sleep(self.again).await;
+                self.again = (self.again * 2).min(AGAIN_MAX);
+            }
+        }
+        *lock(&self.oldest) = self.waiting.front().map(|waiting| waiting.since);
+    }
+
+    async fn give_back(&mut self) -> Result<(), QueueError> {
+        let count = self.releases.len().min(BATCH);
+        let releases: Vec<Release> = self.releases[..count]
+            .iter()
+            .map(|(release, _)| release.clone())
+            .collect();
+        let jitter = rand::random_range(0.0..1.0);
+        let call = self.queue.github_release(&self.identity, jitter, &releases);
+        let waits = call.await?;
+        for ((release, sender), wait) in self.releases.drain(..count).zip(waits) {
+            self.out.remove(&release.lease);
+            if let Some(sender) = sender {
+                answer(sender, wait);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many requests are worth asking for at once.
+    fn room(&self) -> usize {
+        match self.pace.in_flight as usize {
+            0 => BATCH,
+            most => most.saturating_sub(self.out.len()).min(BATCH),
+        }
+    }
+
+    /// When to ask next, unless somebody comes first; `None`: there is nothing to
+    /// ask for.
+    fn next_ask(&self) -> Option<Instant> {
+        if !self.releases.is_empty() {
+            return Some(Instant::now());
+        }
+        let soonest = self.waiting.iter().map(|one| one.ask_at).min();
+        let soonest = soonest.filter(|_| self.room() > 0);
+        let patient = self.waiting.iter().map(|one| one.until).min();
+        soonest.into_iter().chain(patient).min()
+    }
+
+    /// Asks for the requests that have waited longest.
+    async fn ask(&mut self) -> Result<(), QueueError> {
+        let now = Instant::now();
+        self.out.retain(|_, lost_at| *lost_at > now);
+        let asked = self.choose(now);
+        if asked.is_empty() {
+            return Ok(());
+        }
+        let wants: Vec<Want> = asked
+            .iter()
+            .map(|one| Want {
+                patience: one.until.saturating_duration_since(now),
+                ..one.want.clone()
+            })
+            .collect();
+        let call =
+            self.queue
+                .github_acquire(&self.identity, &self.worker, self.term, &self.pace, &wants);
+        let granted = match call.await {
+            Ok(granted) => granted,
+            Err(error) => {
+                self.doubt(asked, &error);
+                return Err(error);
+            }
+        };
+        for (one, granted) in asked.into_iter().zip(granted) {
+            self.answered(one, granted, now);
+        }
+        self.waiting.make_contiguous().sort_by_key(|one| one.since);
+        Ok(())
+    }
+
+    /// Takes out those that are worth asking for, the oldest first, as many as there is
+    /// room for. Who has waited too long is told so.
+    fn choose(&mut self, now: Instant) -> Vec<Waiting> {
+        let (room, mut chosen) = (self.room(), Vec::new());
+        for one in std::mem::take(&mut self.waiting) {
+            if one.answer.is_closed() {
+                continue;
+            }
+            if one.until <= now {
+                answer(one.answer, Err(turn_failure()));
+            } else if chosen.len() < room && one.ask_at <= now {
+                chosen.push(one);
+            } else {
+                self.waiting.push_back(one);
+            }
+        }
+        chosen
+    }
+
+    /// Redis may have granted these without our knowing.
+    fn doubt(&mut self, asked: Vec<Waiting>, error: &QueueError) {
+        for one in asked {
+            let release = Release {
+                lease: one.want.lease,
+                outcome: Outcome::Unknown,
+                budget: None,
+            };
+            self.releases.push((release, None));
+            answer(one.answer, Err(Failure::Queue(error.clone())));
+        }
+    }
+
+    /// Passes on what Redis said to a call that was made at `sent`.
+    fn answered(&mut self, mut one: Waiting, granted: Granted, sent: Instant) {
+        let now = Instant::now();
+        match granted {
+            Granted::Start { after, noted } => {
+                let (at, until) = (now + after, sent + after + LATE);
+                // Should nobody wait for it any more, its permit was dropped, and the
+                // word of that comes next.
+                if noted {
+                    self.out.insert(one.want.lease, at + self.term);
+                }
+                answer(one.answer, Ok(Start { at, until, noted }));
+            }
+            Granted::Wait { ask_after, awaited } => {
+                if now + ask_after > one.until {
+                    let failure = Failure::Wait {
+                        delay: ask_after,
+                        reason: format!("it waits for {awaited}"),
+                    };
+                    answer(one.answer, Err(failure));
+                } else {
+                    one.ask_at = now + ask_after;
+                    self.waiting.push_back(one);
+                }
+            }
+        }
+    }
+}
+
+async fn wait_until(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Whoever asked may be gone by now; then nobody needs the answer.
+fn answer<T>(sender: oneshot::Sender<T>, value: T) {
+    drop(sender.send(value));
+}
+
+#[cfg(test)]
+mod tests {
+    use hookme_shared::queue::{Address, Class, Clock, Resource, Terms};
+    use hookme_shared::secret::Secret;
+
+    use super::*;
+
+    /// A task of which two requests may fly at once. Its Redis is never asked.
+    fn task() -> GovernorTask {
+        let address = Address {
+            url: Secret::from("redis://127.0.0.1:1".to_owned()),
+            namespace: "unused".to_owned(),
+            response_timeout: Duration::from_secs(1),
+            clock: Clock::Redis,
+        };
+        let pace = Pace {
+            in_flight: 2,
+            read_gap: Duration::ZERO,
+            write_gap: Duration::ZERO,
+            content_per_minute: 0,
+            content_per_hour: 0,
+        };
+        GovernorTask::new(
+            mpsc::channel(1).1,
+            Arc::default(),
+            Queue::new(&address, Terms::default()).unwrap(),
+            Identity {
+                name: "github/user-1".to_owned(),
+                token: String::new(),
+            },
+            "worker".to_owned(),
+            pace,
+            Duration::from_secs(30),
+        )
+    }
+
+    /// A request that is worth asking for at once.
+    fn waiting(now: Instant, patience: Duration) -> Waiting {
+        Waiting {
+            want: Want {
+                lease: "lease".to_owned(),
+                class: Class::Read,
+                resource: Resource::Core,
+                patience,
+            },
+            since: now,
+            until: now + patience,
+            ask_at: now,
+            answer: oneshot::channel().0,
+        }
+    }
+
+    #[tokio::test]
+    async fn while_its_own_requests_fill_the_limit_it_sleeps_until_patience_ends() {
+        let (mut task, now) = (task(), Instant::now());
+        let (longer, long) = (Duration::from_secs(2), Duration::from_secs(1));
+        assert_eq!(task.next_ask(), None);
+        task.waiting
+            .extend([waiting(now, longer), waiting(now, long)]);
+        for (out, expected) in [(0, now), (1, now), (2, now + long), (3, now + long)] {
+            task.out = (0..out)
+                .map(|index: u32| (index.to_string(), now + longer))
+                .collect();
+            assert_eq!(task.next_ask(), Some(expected), "{out} out");
+        }
+    }
+    #[tokio::test]
+    async fn who_has_no_patience_left_is_sent_away_and_does_not_take_a_place() {
+        let (mut task, now) = (task(), Instant::now());
+        let (answer, mut answered) = oneshot::channel();
+        let impatient = Waiting {
+            answer,
+            ..waiting(now, Duration::ZERO)
+        };
+        let (kept, _answered) = oneshot::channel();
+        let gone = waiting(now, Duration::from_secs(1));
+        let patient = Waiting {
+            answer: kept,
+            ..waiting(now, Duration::from_secs(1))
+        };
+        task.waiting.extend([impatient, gone, patient]);
+        assert_eq!(task.choose(now).len(), 1);
+        assert!(task.waiting.is_empty());
+        let told = answered.try_recv().unwrap();
+        assert!(matches!(told, Err(Failure::Wait { .. })));
+    }
+}
