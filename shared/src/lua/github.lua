@@ -35,8 +35,18 @@ local PROBE_LOOK_MS = 200
 -- A job that was claimed to be the probe asks within this, or another one is claimed.
 local PROBE_CLAIM_MS = 2000
 
+-- Where somebody put something else, nothing is known.
 local function read_limits(ns, identity)
-    return pairs_of(redis.call('HGETALL', key.github_limits(ns, identity)))
+    local flat = redis.pcall('HGETALL', key.github_limits(ns, identity))
+    if flat.err then return {}, true end
+    return pairs_of(flat)
+end
+
+-- The same for those who write: what somebody put there gives way.
+local function take_limits(ns, identity)
+    local known, is_spoilt = read_limits(ns, identity)
+    if is_spoilt then redis.call('DEL', key.github_limits(ns, identity)) end
+    return known
 end
 
 -- A number of the record; what somebody damaged counts as absent.

@@ -151,7 +151,7 @@ register('github_acquire', { 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
     local flights, waiting = key.github_flights(ns, args[1]), key.github_waiting(ns, args[1])
     local turn = {
-        at_ms = at_ms, known = read_limits(ns, args[1]), in_flight = 0,
+        at_ms = at_ms, known = take_limits(ns, args[1]), in_flight = 0,
         most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0, open = {},
     }
     -- Requests in flight matter for a limit of their number, for starts that are given

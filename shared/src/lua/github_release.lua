@@ -127,7 +127,7 @@ end
 
 register('github_release', { 'allow-oom' }, function(keys, args)
     local ns, identity = keys[1], args[1]
-    local turn = { at_ms = now(ns), known = read_limits(ns, identity), fields = {}, gone = {} }
+    local turn = { at_ms = now(ns), known = take_limits(ns, identity), fields = {}, gone = {} }
     local leases, waits = {}, {}
     for i = 4, #args, 9 do
         leases[#leases + 1] = args[i]

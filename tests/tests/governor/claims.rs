@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use hookme_shared::job::{JobId, Stage};
-use hookme_shared::queue::{Batch, ClaimRequest, Explanation, Identity, Next, Settlement};
+use hookme_shared::queue::{Batch, ClaimRequest, Class, Explanation, Identity, Next, Settlement};
 use hookme_tests::by_hand::{self, WORKER};
+use redis::AsyncCommands;
 
 use super::crew::{Crew, OPEN, left};
 use super::{BEGIN_MS, HOUR, MINUTE, SECOND, ms};
@@ -296,4 +297,22 @@ async fn the_counts_say_how_long_github_is_left_alone_and_what_is_left_of_its_ho
     assert_eq!(counts(&crew).await, (MINUTE, Some(1_234)));
     crew.pass(HOUR).await;
     assert_eq!(counts(&crew).await, (0, None));
+}
+
+#[tokio::test]
+async fn a_record_that_somebody_replaced_is_begun_anew_and_holds_up_no_claim() {
+    let mut crew = Crew::new(OPEN).await;
+    to_deliver(&crew, 1).await;
+    let start = crew.read().await;
+    let at = format!("github:limits:{}", crew.identity.name);
+    let at = crew.house.key(&at);
+    let () = crew.redis.set(&at, "spoilt").await.unwrap();
+    let claimed = claim_as_identity(&crew, 1).await;
+    assert_eq!(stages(&claimed), [Stage::Deliver]);
+    assert_eq!(crew.queue.counts().await.unwrap().github_paused_ms, 0);
+    assert_eq!(crew.refused(&start, "all", Some(ms(MINUTE))).await, MINUTE);
+    crew.ask("a", Class::Read).await.unwrap_err();
+    let () = crew.redis.set(&at, "spoilt").await.unwrap();
+    crew.read().await;
+    assert!(crew.record().await.contains_key("token"));
 }

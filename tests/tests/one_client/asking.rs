@@ -13,6 +13,7 @@ use hookme_tests::{House, Site, eventually};
 use hookme_worker::fetch::{Checkpoint, Fetcher};
 use hookme_worker::github::{Failure, Github};
 use hookme_worker::settings::Arguments;
+use redis::AsyncCommands;
 use reqwest::Method;
 use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
@@ -129,6 +130,39 @@ async fn nothing_is_sent_to_github_while_redis_is_away() {
     proxy.set_mode(Mode::Pass);
     let counts = site.all_ended(PATIENCE).await.unwrap();
     assert_eq!((counts.succeeded, total(&counts, "retried")), (1, 0));
+}
+
+#[tokio::test]
+async fn what_redis_cannot_make_sense_of_stops_requests_and_is_said_aloud() {
+    let options = SiteOptions {
+        workers: 1,
+        github: limited(Limits::default()),
+        ..SiteOptions::default()
+    }
+    .with("GITHUB_IN_FLIGHT", "1");
+    let site = Site::start(options).await.unwrap();
+    post(&site, 1).await;
+    site.all_ended(PATIENCE).await.unwrap();
+    let sent = site.github.requests().len();
+    let mut redis = site.connection().await.unwrap();
+    let identities = "{hookme}:github:identities";
+    let [identity]: [String; 1] = redis.zrange(identities, 0, -1).await.unwrap();
+    let flights = format!("{{hookme}}:github:flights:{identity}");
+    let () = redis.set(&flights, "spoilt").await.unwrap();
+    let id = site.submit("octocat", "another").await.unwrap();
+    let words = "what redis holds of GitHub's limits cannot be used";
+    site.workers[0].wait_for_log(words, PATIENCE).await.unwrap();
+    eventually(PATIENCE, "a failure of the job", async || {
+        let seen = site.job(id).await.map_err(|error| error.to_string())?;
+        let failed = seen.job.failures > 0 && seen.job.state.is_live();
+        failed.then_some(()).ok_or(format!("{seen:?}"))
+    })
+    .await
+    .unwrap();
+    assert_eq!(site.github.requests().len(), sent);
+    let () = redis.del(&flights).await.unwrap();
+    let counts = site.all_ended(PATIENCE).await.unwrap();
+    assert_eq!(counts.succeeded, 2);
 }
 
 /// A fetcher as a worker has one.

@@ -67,6 +67,25 @@ async fn a_token_that_github_refuses_is_tried_once_by_all_workers_together() {
 }
 
 #[tokio::test]
+async fn all_workers_together_ask_once_whose_token_it_is() {
+    let options = SiteOptions {
+        workers: 8,
+        ..tokened()
+    };
+    let site = Site::start(options.with("GITHUB_READ_GAP", "0"))
+        .await
+        .unwrap();
+    for number in 0..64 {
+        let name = format!("repository-{number}");
+        site.submit("octocat", &name).await.unwrap();
+    }
+    site.all_ended(PATIENCE).await.unwrap();
+    let requests = site.github.requests();
+    let questions = requests.iter().filter(|request| request.target == "/user");
+    assert_eq!(questions.count(), 1);
+}
+
+#[tokio::test]
 async fn a_new_token_of_the_same_user_goes_on_where_the_refused_one_stopped() {
     let mut site = Site::start(tokened()).await.unwrap();
     site.github.add_token(TOKEN, 7);

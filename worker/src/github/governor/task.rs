@@ -102,21 +102,27 @@ impl GovernorTask {
         match outcome {
             Ok(()) => self.again = AGAIN_MIN,
             Err(error) => {
-                if let QueueError::Unavailable { .. } = error {
-                    tracing::debug!(%error, "redis does not answer for GitHub's limits; nothing is sent");
-                } else {
-                    tracing::error!(%error, "what redis holds of GitHub's limits cannot be used; nothing is sent");
-                    // Sent again they would meet the same; they end with their terms.
-                    self.releases.clear();
-                }
-                for waiting in self.waiting.drain(..) {
-                    answer(waiting.answer, Err(Failure::Queue(error.clone())));
-                }
+                self.give_up(&error);
                 tokio::time::sleep(self.again).await;
                 self.again = (self.again * 2).min(AGAIN_MAX);
             }
         }
         *lock(&self.oldest) = self.waiting.front().map(|waiting| waiting.since);
+    }
+
+    /// Redis did not say what may start: nobody waits for it, and nothing is sent.
+    fn give_up(&mut self, error: &QueueError) {
+        if let QueueError::Unavailable { .. } = error {
+            tracing::debug!(%error, "redis does not answer for GitHub's limits; nothing is sent");
+        } else {
+            tracing::error!(%error, "what redis holds of GitHub's limits cannot be used; nothing is sent");
+            // Told again they would meet the same, and there would be ever more of
+            // them. They end with their terms.
+            self.releases.clear();
+        }
+        for waiting in self.waiting.drain(..) {
+            answer(waiting.answer, Err(Failure::Queue(error.clone())));
+        }
     }
 
     async fn give_back(&mut self) -> Result<(), QueueError> {
@@ -263,89 +269,4 @@ fn answer<T>(sender: oneshot::Sender<T>, value: T) {
 }
 
 #[cfg(test)]
-mod tests {
-    use hookme_shared::queue::{Address, Class, Clock, Resource, Terms};
-    use hookme_shared::secret::Secret;
-
-    use super::*;
-
-    /// A task of which two requests may fly at once. Its Redis is never asked.
-    fn task() -> GovernorTask {
-        let address = Address {
-            url: Secret::from("redis://127.0.0.1:1".to_owned()),
-            namespace: "unused".to_owned(),
-            response_timeout: Duration::from_secs(1),
-            clock: Clock::Redis,
-        };
-        let pace = Pace {
-            in_flight: 2,
-            read_gap: Duration::ZERO,
-            write_gap: Duration::ZERO,
-            content_per_minute: 0,
-            content_per_hour: 0,
-        };
-        GovernorTask::new(
-            mpsc::channel(1).1,
-            Arc::default(),
-            Queue::new(&address, Terms::default()).unwrap(),
-            Identity {
-                name: "github/user-1".to_owned(),
-                token: String::new(),
-            },
-            "worker".to_owned(),
-            pace,
-            Duration::from_secs(30),
-        )
-    }
-
-    /// A request that is worth asking for at once.
-    fn waiting(now: Instant, patience: Duration) -> Waiting {
-        Waiting {
-            want: Want {
-                lease: "lease".to_owned(),
-                class: Class::Read,
-                resource: Resource::Core,
-                patience,
-            },
-            since: now,
-            until: now + patience,
-            ask_at: now,
-            answer: oneshot::channel().0,
-        }
-    }
-
-    #[tokio::test]
-    async fn while_its_own_requests_fill_the_limit_it_sleeps_until_patience_ends() {
-        let (mut task, now) = (task(), Instant::now());
-        let (longer, long) = (Duration::from_secs(2), Duration::from_secs(1));
-        assert_eq!(task.next_ask(), None);
-        task.waiting
-            .extend([waiting(now, longer), waiting(now, long)]);
-        for (out, expected) in [(0, now), (1, now), (2, now + long), (3, now + long)] {
-            task.out = (0..out)
-                .map(|index: u32| (index.to_string(), now + longer))
-                .collect();
-            assert_eq!(task.next_ask(), Some(expected), "{out} out");
-        }
-    }
-    #[tokio::test]
-    async fn who_has_no_patience_left_is_sent_away_and_does_not_take_a_place() {
-        let (mut task, now) = (task(), Instant::now());
-        let (answer, mut answered) = oneshot::channel();
-        let impatient = Waiting {
-            answer,
-            ..waiting(now, Duration::ZERO)
-        };
-        let (kept, _answered) = oneshot::channel();
-        let gone = waiting(now, Duration::from_secs(1));
-        let patient = Waiting {
-            answer: kept,
-            ..waiting(now, Duration::from_secs(1))
-        };
-        task.waiting.extend([impatient, gone, patient]);
-        assert_eq!(task.choose(now).len(), 1);
-        assert!(task.waiting.is_empty());
-        let told = answered.try_recv().unwrap();
-        assert!(matches!(told, Err(Failure::Wait { .. })));
-    }
-}
+mod tests;

@@ -1,0 +1,110 @@
+//! What the task does between its calls of Redis.
+
+use hookme_shared::queue::{Address, Class, Clock, Resource, Terms};
+use hookme_shared::secret::Secret;
+
+use super::*;
+
+/// A task of which two requests may fly at once. Its Redis is never asked.
+fn task() -> GovernorTask {
+    let address = Address {
+        url: Secret::from("redis://127.0.0.1:1".to_owned()),
+        namespace: "unused".to_owned(),
+        response_timeout: Duration::from_secs(1),
+        clock: Clock::Redis,
+    };
+    let pace = Pace {
+        in_flight: 2,
+        read_gap: Duration::ZERO,
+        write_gap: Duration::ZERO,
+        content_per_minute: 0,
+        content_per_hour: 0,
+    };
+    GovernorTask::new(
+        mpsc::channel(1).1,
+        Arc::default(),
+        Queue::new(&address, Terms::default()).unwrap(),
+        Identity {
+            name: "github/user-1".to_owned(),
+            token: String::new(),
+        },
+        "worker".to_owned(),
+        pace,
+        Duration::from_secs(30),
+    )
+}
+
+/// A request that is worth asking for at once.
+fn waiting(now: Instant, patience: Duration) -> Waiting {
+    Waiting {
+        want: Want {
+            lease: "lease".to_owned(),
+            class: Class::Read,
+            resource: Resource::Core,
+            patience,
+        },
+        since: now,
+        until: now + patience,
+        ask_at: now,
+        answer: oneshot::channel().0,
+    }
+}
+
+#[tokio::test]
+async fn while_its_own_requests_fill_the_limit_it_sleeps_until_patience_ends() {
+    let (mut task, now) = (task(), Instant::now());
+    let (longer, long) = (Duration::from_secs(2), Duration::from_secs(1));
+    assert_eq!(task.next_ask(), None);
+    task.waiting
+        .extend([waiting(now, longer), waiting(now, long)]);
+    for (out, expected) in [(0, now), (1, now), (2, now + long), (3, now + long)] {
+        task.out = (0..out)
+            .map(|index: u32| (index.to_string(), now + longer))
+            .collect();
+        assert_eq!(task.next_ask(), Some(expected), "{out} out");
+    }
+}
+#[tokio::test]
+async fn who_has_no_patience_left_is_sent_away_and_does_not_take_a_place() {
+    let (mut task, now) = (task(), Instant::now());
+    let (answer, mut answered) = oneshot::channel();
+    let impatient = Waiting {
+        answer,
+        ..waiting(now, Duration::ZERO)
+    };
+    let (kept, _answered) = oneshot::channel();
+    let gone = waiting(now, Duration::from_secs(1));
+    let patient = Waiting {
+        answer: kept,
+        ..waiting(now, Duration::from_secs(1))
+    };
+    task.waiting.extend([impatient, gone, patient]);
+    assert_eq!(task.choose(now).len(), 1);
+    assert!(task.waiting.is_empty());
+    let told = answered.try_recv().unwrap();
+    assert!(matches!(told, Err(Failure::Wait { .. })));
+}
+
+#[tokio::test]
+async fn what_is_to_be_told_is_kept_while_redis_is_away_and_not_if_it_refuses() {
+    let refused = QueueError::Corrupt {
+        operation: "github_release",
+        detail: "no number".to_owned(),
+    };
+    let away = QueueError::Unavailable {
+        operation: "github_release",
+        source: None,
+    };
+    for (error, kept) in [(away, 1), (refused, 0)] {
+        let (mut task, now) = (task(), Instant::now());
+        task.doubt(vec![waiting(now, Duration::from_secs(1))], &error);
+        let (answer, mut answered) = oneshot::channel();
+        task.waiting.push_back(Waiting {
+            answer,
+            ..waiting(now, Duration::from_secs(1))
+        });
+        task.give_up(&error);
+        assert_eq!((task.releases.len(), task.waiting.len()), (kept, 0));
+        assert!(matches!(answered.try_recv(), Ok(Err(Failure::Queue(_)))));
+    }
+}
