@@ -27,6 +27,8 @@ local LATE_MS = 300
 -- From half of the hour's content on, the gap grows from the one to the other.
 local CONTENT_GAP_MIN_MS, CONTENT_GAP_MAX_MS = 1000, 8000
 local MINUTE_MS, HOUR_MS = 60000, 3600000
+-- The use of an identity is noted at most this often.
+local SEEN_MS = 1000
 
 -- The earliest start, from `from_ms` on, with fewer than `most` starts in the span
 -- before it.
@@ -118,15 +120,16 @@ local function decide(ns, args, turn, want)
 end
 
 -- The identity stands first in the list, and what is known of it lives on; for that
--- once a minute is enough.
+-- once a second is enough.
 local function keep_known(ns, identity, token, turn)
     if turn.known.token ~= token then note(turn, 'token', token) end
-    redis.call('ZADD', key.github_identities(ns), turn.at_ms, identity)
     local seen_ms = known_ms(turn.known, 'seen_ms')
-    if seen_ms and seen_ms <= turn.at_ms and turn.at_ms - seen_ms < 60000 then return end
+    if seen_ms and seen_ms <= turn.at_ms and turn.at_ms - seen_ms < SEEN_MS then return end
     note(turn, 'seen_ms', digits(turn.at_ms))
-    redis.call('ZREMRANGEBYSCORE', key.github_identities(ns), '-inf', turn.at_ms - KNOWN_MS)
-    redis.call('PEXPIRE', key.github_identities(ns), KNOWN_MS)
+    local identities = key.github_identities(ns)
+    redis.call('ZADD', identities, turn.at_ms, identity)
+    redis.call('ZREMRANGEBYSCORE', identities, '-inf', turn.at_ms - KNOWN_MS)
+    redis.call('PEXPIRE', identities, KNOWN_MS)
 end
 
 local function write_turn(ns, args, turn, waiting)

@@ -9,7 +9,6 @@ use url::Url;
 use super::answers::{Asking, Kept, Known};
 use super::governor::Permit;
 use super::patience::Patience;
-use super::wire::Reply;
 use super::{Failure, Github};
 use crate::policy::caching;
 use crate::policy::github::{self, Call, Reading};
@@ -53,13 +52,7 @@ impl Github {
         }
         let permit = self.permit(Resource::Core, patience).await?;
         let sent = self.sender.send(permit, subject, request).await?;
-        let Reply {
-            status,
-            headers,
-            body,
-            ..
-        } = &sent.reply;
-        let reading = github::read(subject, Call::Read, *status, headers, body);
+        let reading = sent.read(subject);
         let (reply, reading) = sent.settle(reading).await?;
         let keeping = caching::keeping(reply.status, &reply.headers);
         match asking {

@@ -12,7 +12,7 @@ use super::Failure;
 use super::governor::Permit;
 use super::wire::{Reply, Wire};
 use crate::metrics::{Asked, Metrics};
-use crate::policy::github::{self, Budget, Limit, Refusal};
+use crate::policy::github::{self, Budget, Call, Limit, Reading, Refusal};
 
 /// Sends requests, and counts them.
 pub(super) struct Sender {
@@ -50,6 +50,17 @@ impl Sender {
 }
 
 impl Sent<'_> {
+    /// What the answer to a read of the REST API means.
+    pub(super) fn read(&self, subject: &str) -> Result<Reading, Refusal> {
+        let Reply {
+            status,
+            headers,
+            body,
+            ..
+        } = &self.reply;
+        github::read(subject, Call::Read, *status, headers, body)
+    }
+
     /// Gives the permit back with what the answer said, once it was `read`. A refusal
     /// makes everybody wait, and so this job.
     pub(super) async fn settle<R>(self, read: Result<R, Refusal>) -> Result<(Reply, R), Failure> {

@@ -17,9 +17,9 @@ use super::governor::Governor;
 use super::identity::{self, Account};
 use super::patience::{PATIENCE, Patience};
 use super::sender::Sender;
-use super::wire::{self, Reply};
+use super::wire;
 use super::{Failure, Outlook, Turn};
-use crate::policy::github::{self, Call, Reading, Refusal};
+use crate::policy::github::{Reading, Refusal};
 use crate::settings::github::GithubSettings;
 
 /// How long the identity of a token is remembered after a worker last started with it.
@@ -184,14 +184,8 @@ impl Shared {
         };
         let request = Request::new(Method::GET, url);
         let sent = sender.send(Some(permit), subject, request).await?;
-        let Reply {
-            status,
-            headers,
-            body,
-            ..
-        } = &sent.reply;
-        let reading = github::read(subject, Call::Read, *status, headers, body);
-        let name = self.named_by(&reading, body);
+        let reading = sent.read(subject);
+        let name = self.named_by(&reading, &sent.reply.body);
         // Known before the permit is given back: whoever gets the next one looks first.
         if let Some(name) = &name {
             self.know(name).await.map_err(Failure::Queue)?;

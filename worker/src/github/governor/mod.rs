@@ -119,23 +119,22 @@ impl Governor {
             permit.forget();
             return Err(ended());
         }
-        // The task answers in time unless Redis keeps it waiting.
-        let deadline = patience.until + PATIENCE;
-        let start = match timeout_at(deadline.into(), answered).await {
-            Ok(Ok(Ok(start))) => start,
-            Ok(Ok(Err(failure))) => {
+        // The task answers in time, or as soon as Redis has kept it waiting too long.
+        let start = match answered.await {
+            Ok(Ok(start)) => start,
+            Ok(Err(failure)) => {
                 permit.forget();
                 return Err(failure);
             }
-            Ok(Err(_)) => {
+            Err(_) => {
                 permit.forget();
                 return Err(ended());
             }
-            // The permit is dropped, in case it is granted yet.
-            Err(_) => return Err(turn_failure()),
         };
         permit.noted = start.noted;
-        sleep_until(start.at.into()).await;
+        if start.at > Instant::now() {
+            sleep_until(start.at.into()).await;
+        }
         if Instant::now() > start.until {
             return Err(turn_failure());
         }
