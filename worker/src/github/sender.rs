@@ -5,14 +5,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookme_shared::queue::{BudgetLeft, Outcome};
+use hookme_shared::queue::Outcome;
 use reqwest::{Request, StatusCode};
 
 use super::Failure;
 use super::governor::Permit;
 use super::wire::{Reply, Wire};
 use crate::metrics::{Asked, Metrics};
-use crate::policy::github::{self, Budget, Call, Limit, Reading, Refusal};
+use crate::policy::github::{self, Call, Limit, Reading, Refusal};
 
 /// Sends requests, and counts them.
 pub(super) struct Sender {
@@ -85,29 +85,14 @@ impl Sent<'_> {
 async fn give_back(permit: Permit, reply: &Reply, refusal: Option<&Refusal>) -> Option<Duration> {
     let outcome = refusal.map_or(Outcome::Answered, |refusal| {
         tell(refusal);
-        outcome(refusal)
+        refusal.into()
     });
     // What a refused token says is left is of the address, not of the user.
     let is_ours = refusal.is_none_or(|refusal| refusal.limit != Limit::Token);
     let left = github::budget(&reply.headers).filter(|_| is_ours);
     permit
-        .release(outcome, left.map(|left| budget(left, reply.at.elapsed())))
+        .release(outcome, left.map(|left| left.after(reply.at.elapsed())))
         .await
-}
-
-/// What all workers are to know of a refusal.
-fn outcome(refusal: &Refusal) -> Outcome {
-    let scope = match &refusal.limit {
-        Limit::Primary { resource } => resource.clone(),
-        Limit::Secondary => "all".to_owned(),
-        Limit::Content => "content".to_owned(),
-        Limit::Token => "token".to_owned(),
-    };
-    Outcome::Refused {
-        scope,
-        wait: refusal.wait,
-        request_id: refusal.request_id.clone().unwrap_or_default(),
-    }
 }
 
 /// Says aloud what an operator should know.
@@ -129,15 +114,5 @@ fn tell(refusal: &Refusal) {
             github.request.id = request_id,
             "GitHub's hour is used up; no worker sends a request of its kind until it begins anew"
         ),
-    }
-}
-
-/// What is left, `elapsed` after the answer said it.
-fn budget(left: Budget, elapsed: Duration) -> BudgetLeft {
-    BudgetLeft {
-        resource: left.resource,
-        limit: left.limit,
-        remaining: left.remaining,
-        reset_in: left.reset_in.saturating_sub(elapsed),
     }
 }

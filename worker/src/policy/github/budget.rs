@@ -2,6 +2,7 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use hookme_shared::queue::BudgetLeft;
 use reqwest::header::HeaderMap;
 
 use crate::policy::retry_after::{RETRY_AFTER_MAX, answered};
@@ -25,6 +26,19 @@ pub struct Budget {
     /// From the answer's `Date` to the start of the next hour's budget, in whole
     /// seconds. Zero if it has started; at most [`RETRY_AFTER_MAX`].
     pub reset_in: Duration,
+}
+
+impl Budget {
+    /// What is left, `elapsed` after the answer said it.
+    #[must_use]
+    pub fn after(self, elapsed: Duration) -> BudgetLeft {
+        BudgetLeft {
+            resource: self.resource,
+            limit: self.limit,
+            remaining: self.remaining,
+            reset_in: self.reset_in.saturating_sub(elapsed),
+        }
+    }
 }
 
 /// The budget that an answer tells.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hookme_shared::queue::Outcome;
 use reqwest::header::HeaderMap;
 
 use super::budget::{is_used_up, resource, until_reset};
@@ -51,6 +52,23 @@ pub enum Limit {
     /// The token is not accepted, or GitHub refuses all logins for a while after
     /// too many bad ones.
     Token,
+}
+
+impl From<&Refusal> for Outcome {
+    /// What all workers are to know of a refusal.
+    fn from(refusal: &Refusal) -> Self {
+        let scope = match &refusal.limit {
+            Limit::Primary { resource } => resource.clone(),
+            Limit::Secondary => "all".to_owned(),
+            Limit::Content => "content".to_owned(),
+            Limit::Token => "token".to_owned(),
+        };
+        Self::Refused {
+            scope,
+            wait: refusal.wait,
+            request_id: refusal.request_id.clone().unwrap_or_default(),
+        }
+    }
 }
 
 /// Reads a 401, 403 or 429.
