@@ -1,7 +1,7 @@
 # What a user or a developer runs. Each target prepares what it needs.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up bench audit
+.PHONY: help setup demo test up bench pace audit
 
 CARGO ?= cargo
 # Where the programs of a test build stand.
@@ -32,6 +32,11 @@ bench: setup ## measures the speed and writes BENCHMARKS.md; QUICK=1 only shows 
 	@echo "Building the programs; the first time this takes a few minutes."
 	$(CARGO) build --release --locked --bin api --bin worker --bin bench
 	@env -u HOOKME_BIN_DIR $(CARGO) run --quiet --release --locked --bin bench -- $(if $(QUICK),--quick)
+
+pace: setup ## measures the pace of comments in virtual time, and writes the table of GITHUB.md
+	@echo "Building the programs; the first time this takes a few minutes."
+	$(CARGO) build --locked --bin pace
+	@$(HOOKME_BIN_DIR)/pace
 
 audit: ## checks the dependencies' advisories, licences and sources with cargo-deny
 	@command -v cargo-deny >/dev/null || { echo "cargo-deny is missing; install it with: cargo install --locked cargo-deny"; exit 1; }

@@ -13,6 +13,7 @@
 //! - [`site`]: all of it together, for tests of the whole.
 //! - [`house`]: the same inside the test's own process, where nothing is killed.
 //! - [`by_hand`]: a client and a worker that take one step at a time.
+//! - [`pace`]: how long clients of GitHub take for their comments, measured.
 //! - [`eventually()`]: waits for a state, and says what it last saw.
 //! - [`leash`]: why nothing that was started here outlives the test.
 //!
@@ -28,6 +29,7 @@ pub mod house;
 mod http_server;
 pub mod leash;
 mod lock;
+pub mod pace;
 pub mod process;
 pub mod receiver;
 pub mod redis_server;

@@ -28,7 +28,7 @@ use url::Url;
 use self::address::Address;
 pub use self::answer::{Answer, Failure, Graphql, Outlook};
 use self::answers::Asking;
-pub use self::patience::Patience;
+pub use self::patience::{PATIENCE, Patience};
 use self::sender::Sender;
 use self::shared::Shared;
 use self::wire::{Reply, Wire};

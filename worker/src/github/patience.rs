@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// The longest that a job sleeps for one request: for an answer or names that
 /// another job asks for, for its turn and for its start together. What would take
 /// longer puts the job back.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub const PATIENCE: Duration = Duration::from_secs(2);
 /// How soon to look again while another job asks, at first and at most.
 const LOOK_MIN: Duration = Duration::from_millis(20);
 const LOOK_MAX: Duration = Duration::from_millis(250);
