@@ -81,12 +81,7 @@ end
 -- Decides on one request, and notes in `turn` what is to be written if it may start.
 local function decide(ns, args, turn, want)
     local known, at_ms = turn.known, turn.at_ms
-    local worst, probes = nil, turn.open[want.class .. want.resource]
-    if not probes then
-        worst, probes = obstacle(known, want.resource, want.class, args[2], turn.in_flight, at_ms)
-        -- Where nothing is counted, what holds for one holds for all.
-        if not worst and #probes == 0 and not turn.counted then turn.open[want.class .. want.resource] = probes end
-    end
+    local worst, probes = obstacle(known, want.resource, want.class, args[2], turn.in_flight, at_ms)
     if worst then return wait_for(turn, worst.scope, worst.until_ms - at_ms) end
     if turn.most and (turn.in_flight >= turn.most or (turn.others > 0 and known.served == args[3])) then
         return wait_for(turn, 'turn', math.min(TURN_LOOK_MS * (1 + turn.others), TURN_LOOK_MAX_MS))
@@ -116,7 +111,10 @@ local function decide(ns, args, turn, want)
     end
     note_gaps(args, turn, want, start_ms)
     if want.class == 'content' then note_content(ns, args[1], want.lease, start_ms, at_ms) end
-    return { 'ok', start_ms - at_ms, (turn.counted or #probes > 0) and 1 or 0 }
+    local is_noted = turn.counted or #probes > 0
+    local answer = { 'ok', start_ms - at_ms, is_noted and 1 or 0 }
+    if want.class == 'read' and not is_noted then turn.free[want.resource] = answer end
+    return answer
 end
 
 -- The identity stands first in the list, and what is known of it lives on; for that
@@ -155,7 +153,7 @@ register('github_acquire', { 'allow-oom' }, function(keys, args)
     local flights, waiting = key.github_flights(ns, args[1]), key.github_waiting(ns, args[1])
     local turn = {
         at_ms = at_ms, known = take_limits(ns, args[1]), in_flight = 0,
-        most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0, open = {},
+        most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0, free = {},
     }
     -- Requests in flight matter for a limit of their number, for starts that are given
     -- ahead, and for what is left of an hour. Without limits there is none of these.
@@ -171,9 +169,14 @@ register('github_acquire', { 'allow-oom' }, function(keys, args)
     end
     local answers = {}
     for i = 10, #args, 4 do
-        local want = { lease = args[i], class = args[i + 1], resource = args[i + 2], patience = tonumber(args[i + 3]) }
-        turn.longest = math.max(turn.longest, want.patience)
-        answers[#answers + 1] = decide(ns, args, turn, want)
+        -- Where nothing is noted, what holds for one read holds for all.
+        local answer = args[i + 1] == 'read' and turn.free[args[i + 2]]
+        if not answer then
+            local want = { lease = args[i], class = args[i + 1], resource = args[i + 2], patience = tonumber(args[i + 3]) }
+            turn.longest = math.max(turn.longest, want.patience)
+            answer = decide(ns, args, turn, want)
+        end
+        answers[#answers + 1] = answer
     end
     write_turn(ns, args, turn, waiting)
     return answers
