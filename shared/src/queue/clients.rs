@@ -50,7 +50,8 @@ impl Queue {
     /// Says where a job is and why; `None` if there is no such job.
     pub async fn explain(&self, id: JobId) -> Result<Option<Explanation>, QueueError> {
         let call = self.function("explain").arg(id.to_string());
-        self.call(call, |value| reply::explanation(id, value)).await
+        self.call(call, |value| reply::readings::explanation(id, value))
+            .await
     }
 
     /// Lists jobs of one state, at most `limit` (1 to [`PAGE_MAX`]).
@@ -70,12 +71,14 @@ impl Queue {
             .arg(limit)
             .arg(score)
             .arg(id);
-        self.call(call, |value| reply::page(value, limit)).await
+        self.call(call, |value| reply::readings::page(value, limit))
+            .await
     }
 
     /// Counts what there is.
     pub async fn counts(&self) -> Result<Counts, QueueError> {
-        self.call(self.function("counts"), reply::counts).await
+        self.call(self.function("counts"), reply::readings::counts)
+            .await
     }
 
     /// The default for [`submit`](Self::submit) and [`revive`](Self::revive).
