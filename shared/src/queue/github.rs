@@ -113,6 +113,18 @@ impl Queue {
             .map(|_| ())
     }
 
+    /// Takes an identity off the list of those that asked GitHub: what counted for it
+    /// counts for another one now.
+    pub async fn unlist_github_identity(&self, identity: &str) -> Result<(), QueueError> {
+        let remove = redis::cmd("ZREM")
+            .arg(keys::github_identities(&self.0.tag))
+            .arg(identity)
+            .to_owned();
+        self.send::<Value>("unlist_github_identity", &remove)
+            .await
+            .map(|_| ())
+    }
+
     /// Looks for a kept answer. Who gets [`Looked::Stale`] or [`Looked::Missing`]
     /// is to ask GitHub, and counts as asking for `term` at most.
     pub async fn github_look(&self, asker: &Asker, term: Duration) -> Result<Looked, QueueError> {

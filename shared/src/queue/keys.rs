@@ -33,6 +33,11 @@ pub(super) fn github_identity(tag: &str, fingerprint: &str) -> String {
     format!("{tag}:github:identity:{fingerprint}")
 }
 
+/// The identities that asked GitHub, by their last use.
+pub(super) fn github_identities(tag: &str) -> String {
+    format!("{tag}:github:identities")
+}
+
 /// Every key that this program makes, by name, as a pattern in which `<…>`
 /// stands for an argument and which the namespace's tag and a colon precede.
 /// `<state>` is one of the states in which a job has ended.
@@ -61,6 +66,7 @@ mod tests {
             ("workers", workers("t")),
             ("worker", worker("t", "<id>")),
             ("settings", settings("t")),
+            ("github_identities", github_identities("t")),
             ("github_identity", github_identity("t", "<fingerprint>")),
         ] {
             let listed = all

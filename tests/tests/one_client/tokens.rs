@@ -4,6 +4,7 @@ use hookme_shared::job::JobId;
 use hookme_tests::github::{Budget, Limits};
 use hookme_tests::site::SiteOptions;
 use hookme_tests::{Site, eventually};
+use redis::AsyncCommands;
 
 use super::{PATIENCE, TOKEN, limited};
 
@@ -83,6 +84,12 @@ async fn all_workers_together_ask_once_whose_token_it_is() {
     let requests = site.github.requests();
     let questions = requests.iter().filter(|request| request.target == "/user");
     assert_eq!(questions.count(), 1);
+    // What stood for the token until then is not taken for who asked last.
+    let mut redis = site.connection().await.unwrap();
+    let identities = redis.zrange("{hookme}:github:identities", 0, -1);
+    let identities: Vec<String> = identities.await.unwrap();
+    assert_eq!(identities.len(), 1, "{identities:?}");
+    assert!(identities[0].contains("/user-"), "{identities:?}");
 }
 
 #[tokio::test]

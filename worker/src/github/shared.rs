@@ -165,6 +165,9 @@ impl Shared {
             Some(name) => name,
             None => self.ask_who(sender, address, patience).await?,
         };
+        if name != self.first.identity.name {
+            self.unlist_first().await;
+        }
         Ok(self.is(&name))
     }
 
@@ -228,6 +231,14 @@ impl Shared {
     async fn known(&self) -> Result<Option<String>, Failure> {
         let known = self.queue.github_identity(&self.key()).await;
         known.map_err(Failure::Queue)
+    }
+
+    /// Nothing waits any more for what stood for the token until its user was known.
+    async fn unlist_first(&self) {
+        let first = &self.first.identity.name;
+        if let Err(error) = self.queue.unlist_github_identity(first).await {
+            tracing::debug!(%error, "an identity that asks no more could not be taken off the list");
+        }
     }
 
     /// Remembers for all workers whose token this is.
