@@ -139,7 +139,8 @@ local function write_turn(ns, args, turn, waiting)
     end
     if turn.queued then
         redis.call('ZADD', waiting, turn.at_ms + TURN_LOOK_MAX_MS + LATE_MS, worker)
-        redis.call('PEXPIRE', waiting, TURN_LOOK_MAX_MS + LATE_MS)
+        -- The scores say who waits; the TTL is for when nobody comes any more.
+        redis.call('PEXPIRE', waiting, MINUTE_MS)
     elseif turn.waited then
         redis.call('ZREM', waiting, worker)
     end
