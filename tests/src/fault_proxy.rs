@@ -20,7 +20,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::bail;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -31,6 +31,8 @@ use rules::{Loss, Rules};
 
 /// How long to wait before trying again to accept or to listen.
 const PAUSE: Duration = Duration::from_millis(10);
+/// How many ports are tried before there is none.
+const LISTEN_TRIES: usize = 10;
 
 /// What happens to all connections; the rules for single commands come on top.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -57,6 +59,21 @@ pub struct FaultProxy {
     _accepting: JoinSet<()>,
 }
 
+/// Listens on a port that can be left and taken again, as `Mode::Refuse` does; so not
+/// on port 0. A child process that is just being started holds what is open here for a
+/// moment, also a port that was only looked at; then the next one is taken.
+async fn listen() -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let mut last = None;
+    for _ in 0..LISTEN_TRIES {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
+        match TcpListener::bind(address).await {
+            Ok(listener) => return Ok((listener, address)),
+            Err(error) => last = Some(error),
+        }
+    }
+    bail!("the proxy cannot listen: {last:?}")
+}
+
 impl FaultProxy {
     /// Starts a proxy in front of the Redis on port `redis_port` of 127.0.0.1.
     /// Redis need not run yet.
@@ -66,11 +83,7 @@ impl FaultProxy {
     /// When no port is free.
     pub async fn start(redis_port: u16) -> anyhow::Result<Self> {
         let server = SocketAddr::from((Ipv4Addr::LOCALHOST, redis_port));
-        // Not port 0: the port is left and taken again by `Mode::Refuse`.
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()?));
-        let listener = TcpListener::bind(address)
-            .await
-            .context("the proxy cannot listen")?;
+        let (listener, address) = listen().await?;
         let rules = Arc::new(Rules::default());
         let (mode, modes) = watch::channel(Mode::Pass);
         let mut accepting = JoinSet::new();

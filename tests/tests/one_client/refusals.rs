@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hookme_shared::job::State;
 use hookme_shared::queue::Explanation;
 use hookme_tests::House;
 use hookme_tests::github::{Clock, Fault, GithubOptions, Limits, RepositorySpec};
@@ -206,4 +207,33 @@ async fn a_github_without_limits_lets_everything_through_at_once() {
         assert_eq!((ended.job.attempt, ended.job.failures), (1, 0), "{ended:?}");
     }
     assert!(house.github.max_in_flight() > 1);
+}
+
+#[tokio::test]
+async fn where_nothing_is_limited_a_refusal_pauses_everybody_all_the_same() {
+    let options = GithubOptions {
+        tells_plenty: false,
+        ..generous()
+    };
+    let flags = ["--github-read-gap=0", "--github-in-flight=0"];
+    let (house, api) = house(options, &flags).await;
+    let mut ids = Vec::new();
+    for number in 0..400 {
+        let name = format!("repository-{number}");
+        ids.push(api.submit("octocat", &name, None).await.unwrap());
+        if number == 100 {
+            let headers = vec![("retry-after".to_owned(), "10".to_owned())];
+            let body = json!({"message": SECONDARY}).to_string();
+            let refusal = Fault::Status(429, headers, body);
+            house.github.script("/", vec![refusal]);
+        }
+    }
+    for id in ids {
+        let ended = house.ended(id, PATIENCE).await.unwrap();
+        assert_eq!((ended.job.state, ended.job.failures), (State::Succeeded, 0));
+    }
+    // What was under way when the refusal came is over by then.
+    let requests = house.github.requests();
+    let pause = requests.windows(2).map(|two| two[1].at - two[0].at).max();
+    assert!(pause.unwrap() > Duration::from_secs(7), "{pause:?}");
 }

@@ -83,6 +83,14 @@ pub struct Want {
     pub patience: Duration,
 }
 
+impl Want {
+    /// Whether it is a read of the REST API, as most are.
+    #[must_use]
+    pub fn is_plain_read(&self) -> bool {
+        (self.class, self.resource) == (Class::Read, Resource::Core)
+    }
+}
+
 /// The answer to a [`Want`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Granted {
@@ -100,6 +108,20 @@ pub enum Granted {
         /// What keeps it, in words that follow "waits for".
         awaited: String,
     },
+}
+
+impl Granted {
+    /// Whether it may be sent now and nothing of it is counted: nothing is limited.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        matches!(
+            self,
+            Self::Start {
+                after: Duration::ZERO,
+                noted: false
+            }
+        )
+    }
 }
 
 /// How a granted request ended.

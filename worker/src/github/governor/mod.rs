@@ -3,11 +3,11 @@
 //! What may start is decided in Redis (`lua/github_acquire.lua`), because it holds
 //! over all workers. Here stands what the jobs of one process hold: they queue up
 //! behind one task (`task.rs`), which asks for them. Redis away means that nothing is
-//! sent.
+//! sent. Where nothing is limited they need not queue up each time.
 
 mod task;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hookme_shared::queue::{
@@ -22,6 +22,10 @@ use super::patience::{PATIENCE, Patience};
 
 /// From this wait on, the process has enough jobs that wait for their turn.
 const CROWDED: Duration = Duration::from_millis(500);
+/// Where nothing is limited, what Redis said to one read holds for those that start so
+/// soon after it was asked. A request is longer on its way to GitHub, so nobody could
+/// tell these from what was under way when a pause began.
+const FREE: Duration = Duration::from_millis(10);
 /// Messages that may wait for the task; jobs wait when there are more.
 const MESSAGES_MAX: usize = 4_096;
 
@@ -51,11 +55,20 @@ struct Start {
     noted: bool,
 }
 
+/// What a process's jobs and its task tell one another beside messages.
+#[derive(Debug, Default)]
+struct Board {
+    /// Since when the request waits that has waited longest.
+    oldest: Option<Instant>,
+    /// Until when reads of the REST API may start without asking.
+    free_until: Option<Instant>,
+}
+
 /// Hands out permits for one identity. Clones feed the same task.
 #[derive(Clone)]
 pub(super) struct Governor {
     messages: mpsc::Sender<Message>,
-    oldest: Arc<std::sync::Mutex<Option<Instant>>>,
+    board: Arc<Mutex<Board>>,
     pub(super) identity: Identity,
 }
 
@@ -63,6 +76,7 @@ pub(super) struct Governor {
 /// one that is dropped says that no answer came.
 pub(super) struct Permit {
     messages: mpsc::Sender<Message>,
+    board: Arc<Mutex<Board>>,
     lease: Option<String>,
     noted: bool,
 }
@@ -80,11 +94,11 @@ impl Governor {
         let (messages, receiver) = mpsc::channel(MESSAGES_MAX);
         let handle = Self {
             messages,
-            oldest: Arc::default(),
+            board: Arc::default(),
             identity: identity.clone(),
         };
-        let oldest = Arc::clone(&handle.oldest);
-        let task = GovernorTask::new(receiver, oldest, queue, identity, worker, pace, term);
+        let board = Arc::clone(&handle.board);
+        let task = GovernorTask::new(receiver, board, queue, identity, worker, pace, term);
         (handle, task)
     }
 
@@ -105,9 +119,14 @@ impl Governor {
         };
         let mut permit = Permit {
             messages: self.messages.clone(),
+            board: Arc::clone(&self.board),
             lease: Some(want.lease.clone()),
             noted: true,
         };
+        if want.is_plain_read() && self.is_free() {
+            permit.noted = false;
+            return Ok(permit);
+        }
         let waiting = Waiting {
             want,
             since,
@@ -143,8 +162,14 @@ impl Governor {
 
     /// Whether so many requests wait that more jobs would only wait with them.
     pub(super) fn is_crowded(&self) -> bool {
-        let oldest = *lock(&self.oldest);
+        let oldest = lock(&self.board).oldest;
         oldest.is_some_and(|since| since.elapsed() > CROWDED)
+    }
+
+    /// Whether nothing was limited a moment ago.
+    fn is_free(&self) -> bool {
+        let until = lock(&self.board).free_until;
+        until.is_some_and(|until| Instant::now() < until)
     }
 }
 
@@ -162,6 +187,8 @@ impl Permit {
         if !self.noted && !refused && budget.is_none() {
             return None;
         }
+        // From here on something is limited.
+        lock(&self.board).free_until = None;
         let release = Release {
             lease,
             outcome,
@@ -214,7 +241,7 @@ fn ended() -> Failure {
 }
 
 /// A panic elsewhere cannot leave a plain value half-written.
-fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -9,7 +9,7 @@ use hookme_shared::queue::{Granted, Identity, Outcome, Pace, Queue, QueueError, 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use super::{Message, Start, Waiting, lock, turn_failure};
+use super::{Board, FREE, Message, Start, Waiting, lock, turn_failure};
 use crate::github::Failure;
 
 /// A start this late is none: everybody may have been told to pause meanwhile.
@@ -23,7 +23,7 @@ const AGAIN_MAX: Duration = Duration::from_secs(1);
 /// The task behind a [`Governor`](super::Governor); it ends when every clone and permit is gone.
 pub(in crate::github) struct GovernorTask {
     messages: mpsc::Receiver<Message>,
-    oldest: Arc<Mutex<Option<Instant>>>,
+    board: Arc<Mutex<Board>>,
     queue: Queue,
     identity: Identity,
     worker: String,
@@ -39,7 +39,7 @@ pub(in crate::github) struct GovernorTask {
 impl GovernorTask {
     pub(super) fn new(
         messages: mpsc::Receiver<Message>,
-        oldest: Arc<Mutex<Option<Instant>>>,
+        board: Arc<Mutex<Board>>,
         queue: Queue,
         identity: Identity,
         worker: String,
@@ -48,7 +48,7 @@ impl GovernorTask {
     ) -> Self {
         Self {
             messages,
-            oldest,
+            board,
             queue,
             identity,
             worker,
@@ -107,11 +107,12 @@ impl GovernorTask {
                 self.again = (self.again * 2).min(AGAIN_MAX);
             }
         }
-        *lock(&self.oldest) = self.waiting.front().map(|waiting| waiting.since);
+        lock(&self.board).oldest = self.waiting.front().map(|waiting| waiting.since);
     }
 
     /// Redis did not say what may start: nobody waits for it, and nothing is sent.
     fn give_up(&mut self, error: &QueueError) {
+        lock(&self.board).free_until = None;
         if let QueueError::Unavailable { .. } = error {
             tracing::debug!(%error, "redis does not answer for GitHub's limits; nothing is sent");
         } else {
@@ -188,6 +189,10 @@ impl GovernorTask {
                 return Err(error);
             }
         };
+        let mut pairs = asked.iter().zip(&granted);
+        if pairs.any(|(one, granted)| one.want.is_plain_read() && granted.is_free()) {
+            lock(&self.board).free_until = Some(now + FREE);
+        }
         for (one, granted) in asked.into_iter().zip(granted) {
             self.answered(one, granted, now);
         }

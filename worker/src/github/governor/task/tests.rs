@@ -1,9 +1,11 @@
 //! What the task does between its calls of Redis.
 
-use hookme_shared::queue::{Address, Class, Clock, Resource, Terms};
+use hookme_shared::queue::{Address, BudgetLeft, Class, Clock, Resource, Terms};
 use hookme_shared::secret::Secret;
 
 use super::*;
+use crate::github::governor::Governor;
+use crate::github::patience::Patience;
 
 /// A task of which two requests may fly at once. Its Redis is never asked.
 fn task() -> GovernorTask {
@@ -103,8 +105,48 @@ async fn what_is_to_be_told_is_kept_while_redis_is_away_and_not_if_it_refuses() 
             answer,
             ..waiting(now, Duration::from_secs(1))
         });
+        lock(&task.board).free_until = Some(now + FREE);
         task.give_up(&error);
+        assert_eq!(lock(&task.board).free_until, None);
         assert_eq!((task.releases.len(), task.waiting.len()), (kept, 0));
         assert!(matches!(answered.try_recv(), Ok(Err(Failure::Queue(_)))));
+    }
+}
+
+#[tokio::test]
+async fn what_redis_said_to_one_read_holds_for_others_until_something_is_limited() {
+    let of = task();
+    let (governor, served) = Governor::new(of.queue, of.identity, of.worker, of.pace, of.term);
+    // Nobody asks Redis: only what need not ask comes through.
+    drop(served);
+    let acquire = async |class, resource| {
+        let asked = governor.acquire(class, resource, Patience::begin());
+        asked.await.ok()
+    };
+    let refused = Outcome::Refused {
+        scope: "all".to_owned(),
+        wait: None,
+        request_id: String::new(),
+    };
+    let told = Some(BudgetLeft {
+        resource: "core".to_owned(),
+        limit: 60,
+        remaining: 59,
+        reset_in: Duration::from_secs(3_600),
+    });
+    for (outcome, left, still_free) in [
+        (Outcome::Answered, None, true),
+        (Outcome::Unknown, None, true),
+        (Outcome::Answered, told, false),
+        (refused, None, false),
+    ] {
+        assert!(acquire(Class::Read, Resource::Core).await.is_none());
+        lock(&governor.board).free_until = Some(Instant::now() + Duration::from_secs(60));
+        assert!(acquire(Class::Read, Resource::Graphql).await.is_none());
+        assert!(acquire(Class::Write, Resource::Core).await.is_none());
+        let permit = acquire(Class::Read, Resource::Core).await.unwrap();
+        assert_eq!(permit.release(outcome.clone(), left).await, None);
+        assert_eq!(governor.is_free(), still_free, "{outcome:?}");
+        lock(&governor.board).free_until = Some(Instant::now());
     }
 }
