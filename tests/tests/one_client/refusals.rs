@@ -6,6 +6,7 @@ use hookme_shared::job::State;
 use hookme_shared::queue::Explanation;
 use hookme_tests::House;
 use hookme_tests::github::{Clock, Fault, GithubOptions, Limits, RepositorySpec};
+use hookme_tests::site::ApiClient;
 use serde_json::json;
 
 use super::{PATIENCE, house, limited};
@@ -120,6 +121,16 @@ fn generous() -> GithubOptions {
     }
 }
 
+/// A GitHub Enterprise Server with its limits off, and a worker that keeps no pace.
+async fn without_limits() -> (House, ApiClient) {
+    let silent = GithubOptions {
+        tells_plenty: false,
+        ..generous()
+    };
+    let off = ["--github-read-gap=0", "--github-in-flight=0"];
+    house(silent, &off).await
+}
+
 /// For how long in ms and for what the only job waits.
 async fn refused((code, headers, message, ..): Case) -> (u64, String, House) {
     let (house, api) = house(generous(), &[]).await;
@@ -189,12 +200,7 @@ async fn a_clock_two_hours_wrong_changes_nothing() {
 
 #[tokio::test]
 async fn a_github_without_limits_lets_everything_through_at_once() {
-    let silent = GithubOptions {
-        tells_plenty: false,
-        ..generous()
-    };
-    let off = ["--github-read-gap=0", "--github-in-flight=0"];
-    let (house, api) = house(silent, &off).await;
+    let (house, api) = without_limits().await;
     let slow = Fault::Delay(Duration::from_millis(300));
     house.github.always("/repos", slow);
     let mut ids = Vec::new();
@@ -211,12 +217,7 @@ async fn a_github_without_limits_lets_everything_through_at_once() {
 
 #[tokio::test]
 async fn where_nothing_is_limited_a_refusal_pauses_everybody_all_the_same() {
-    let options = GithubOptions {
-        tells_plenty: false,
-        ..generous()
-    };
-    let flags = ["--github-read-gap=0", "--github-in-flight=0"];
-    let (house, api) = house(options, &flags).await;
+    let (house, api) = without_limits().await;
     let mut ids = Vec::new();
     for number in 0..400 {
         let name = format!("repository-{number}");
