@@ -137,7 +137,7 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         elseif is_too_old(job, tonumber(args[7]), at_ms) then
             job.ending = 'expired: older than JOB_MAX_AGE'
             plan.ended[#plan.ended + 1] = job
-        elseif job.stage == 'deliver' and (not job.report_bytes or is_kept_too_long(job, args[8], at_ms)) then
+        elseif job.stage == 'deliver' and is_kept_too_long(job, args[8], at_ms) then
             plan.to_fetch[#plan.to_fetch + 1] = job
         elseif suspect and not alone then
             plan.when_empty = true

@@ -1,8 +1,8 @@
 //! The one door to GitHub: every request of every job goes through [`Github`].
 //!
 //! Before a request is sent, the answers that are kept for all workers are looked at
-//! (`answers.rs`), and the governor lets it start (`governor.rs`); what GitHub says about its limits
-//! goes back to the governor. What an answer means is decided in
+//! (`answers.rs`), and the governor lets it start (`governor/`); what GitHub says about
+//! its limits goes back to the governor (`sender.rs`). What an answer means is decided in
 //! [`crate::policy::github`].
 
 mod address;

@@ -23,8 +23,8 @@ use super::patience::{PATIENCE, Patience};
 /// From this wait on, the process has enough jobs that wait for their turn.
 const CROWDED: Duration = Duration::from_millis(500);
 /// Where nothing is limited, what Redis said to one read holds for those that start so
-/// soon after it was asked. A request is longer on its way to GitHub, so nobody could
-/// tell these from what was under way when a pause began.
+/// soon after it was asked. What starts within it as a pause begins elsewhere is as if it
+/// had been under way then.
 const FREE: Duration = Duration::from_millis(10);
 /// Messages that may wait for the task; jobs wait when there are more.
 const MESSAGES_MAX: usize = 4_096;
@@ -62,6 +62,22 @@ struct Board {
     oldest: Option<Instant>,
     /// Until when reads of the REST API may start without asking.
     free_until: Option<Instant>,
+    /// When GitHub last said that something is limited.
+    limited_at: Option<Instant>,
+}
+
+impl Board {
+    /// Redis said to a call that was made at `sent` whether nothing is limited. It could
+    /// not know of what was told since.
+    fn answered(&mut self, sent: Instant, is_free: bool) {
+        let is_free = is_free && self.limited_at.is_none_or(|at| at < sent);
+        self.free_until = is_free.then_some(sent + FREE);
+    }
+
+    /// GitHub said at `now` that something is limited.
+    fn limited(&mut self, now: Instant) {
+        (self.free_until, self.limited_at) = (None, Some(now));
+    }
 }
 
 /// Hands out permits for one identity. Clones feed the same task.
@@ -109,8 +125,6 @@ impl Governor {
         resource: Resource,
         patience: Patience,
     ) -> Result<Permit, Failure> {
-        let since = Instant::now();
-        let (answer, answered) = oneshot::channel();
         let want = Want {
             lease: format!("{:016x}", rand::random::<u64>()),
             class,
@@ -127,6 +141,8 @@ impl Governor {
             permit.noted = false;
             return Ok(permit);
         }
+        let since = Instant::now();
+        let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
             want,
             since,
@@ -187,8 +203,9 @@ impl Permit {
         if !self.noted && !refused && budget.is_none() {
             return None;
         }
-        // From here on something is limited.
-        lock(&self.board).free_until = None;
+        if refused || budget.is_some() {
+            lock(&self.board).limited(Instant::now());
+        }
         let release = Release {
             lease,
             outcome,

@@ -9,7 +9,7 @@ use hookme_shared::queue::{Granted, Identity, Outcome, Pace, Queue, QueueError, 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use super::{Board, FREE, Message, Start, Waiting, lock, turn_failure};
+use super::{Board, Message, Start, Waiting, lock, turn_failure};
 use crate::github::Failure;
 
 /// A start this late is none: everybody may have been told to pause meanwhile.
@@ -190,9 +190,8 @@ impl GovernorTask {
             }
         };
         let mut pairs = asked.iter().zip(&granted);
-        if pairs.any(|(one, granted)| one.want.is_plain_read() && granted.is_free()) {
-            lock(&self.board).free_until = Some(now + FREE);
-        }
+        let is_free = pairs.any(|(one, granted)| one.want.is_plain_read() && granted.is_free());
+        lock(&self.board).answered(now, is_free);
         for (one, granted) in asked.into_iter().zip(granted) {
             self.answered(one, granted, now);
         }

@@ -105,7 +105,8 @@ async fn what_is_to_be_told_is_kept_while_redis_is_away_and_not_if_it_refuses() 
             answer,
             ..waiting(now, Duration::from_secs(1))
         });
-        lock(&task.board).free_until = Some(now + FREE);
+        lock(&task.board).answered(now, true);
+        assert!(lock(&task.board).free_until.is_some());
         task.give_up(&error);
         assert_eq!(lock(&task.board).free_until, None);
         assert_eq!((task.releases.len(), task.waiting.len()), (kept, 0));
@@ -149,4 +150,19 @@ async fn what_redis_said_to_one_read_holds_for_others_until_something_is_limited
         assert_eq!(governor.is_free(), still_free, "{outcome:?}");
         lock(&governor.board).free_until = Some(Instant::now());
     }
+}
+
+#[test]
+fn a_call_that_was_made_before_a_limit_was_told_does_not_free_anything() {
+    let (mut board, sent) = (Board::default(), Instant::now());
+    board.answered(sent, true);
+    assert!(board.free_until.is_some_and(|until| until > sent));
+    board.limited(sent + Duration::from_millis(1));
+    board.answered(sent, true);
+    assert_eq!(board.free_until, None);
+    let later = sent + Duration::from_millis(2);
+    board.answered(later, true);
+    assert!(board.free_until.is_some_and(|until| until > later));
+    board.answered(later, false);
+    assert_eq!(board.free_until, None);
 }
