@@ -1,5 +1,6 @@
 //! What the API and the worker share.
 
+pub mod feedback;
 pub mod healthcheck;
 pub mod job;
 pub mod names;
