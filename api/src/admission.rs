@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hookme_shared::job::{JobId, Kind};
 use hookme_shared::names::{NameError, RepositoryName, Username};
-use hookme_shared::queue::{Idempotency, Submission};
+use hookme_shared::queue::{Idempotency, Submission, Work};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -77,9 +77,9 @@ impl Wish {
         });
         Submission {
             id,
-            kind: self.kind,
             username: self.username,
             repository: self.repository,
+            work: Work::Report,
             delay: self.delay.unwrap_or(default_delay),
             idempotency,
         }
@@ -139,7 +139,9 @@ fn delay(value: &Value) -> Result<Duration, Problem> {
 fn kind(value: &Value) -> Result<Kind, Problem> {
     match value.as_str().map(str::parse) {
         Some(Ok(Kind::Report)) => Ok(Kind::Report),
-        Some(Err(_)) | None => Err(Problem::Invalid("field kind must be report".into())),
+        Some(Ok(Kind::Feedback) | Err(_)) | None => {
+            Err(Problem::Invalid("field kind must be report".into()))
+        }
     }
 }
 
@@ -187,7 +189,7 @@ mod tests {
         assert_eq!(submission.username.as_str(), "OctoCat");
         assert_eq!(submission.repository.as_str(), "Hello-World");
         assert_eq!(submission.delay, DEFAULT);
-        assert_eq!(submission.kind, Kind::Report);
+        assert_eq!(submission.work, Work::Report);
         assert_eq!(submission.idempotency, None);
     }
 

@@ -152,6 +152,12 @@ impl Evaluation {
         })
     }
 
+    /// The form in which it is kept: the evaluator's own, without what nobody knows.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
+    }
+
     /// The grade of the whole.
     #[must_use]
     pub fn grade(&self) -> Grade {
@@ -183,7 +189,7 @@ fn requirement(value: &Value) -> Result<Requirement, FeedbackError> {
 }
 
 /// How many requirements are met.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Grade {
     /// Those that are met.
     pub passed: u32,
@@ -237,7 +243,7 @@ mod tests {
         assert_eq!(grades, [3.0, 1.0, 0.0, 4.5, 2.99, 0.0]);
         let grade = evaluation.grade();
         assert_eq!((grade.passed, grade.total), (2, 6));
-        let kept = serde_json::to_string(&evaluation).unwrap();
+        let kept = evaluation.to_json();
         assert_eq!(
             serde_json::from_str::<Evaluation>(&kept).unwrap(),
             evaluation

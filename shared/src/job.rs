@@ -9,6 +9,8 @@ use std::str::FromStr;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::feedback::Grade;
+
 /// A text that is not one of the words or shapes that the program knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {expected}")]
@@ -93,6 +95,8 @@ words! {
     Kind, "kind of task", {
         /// A repository's open issues and contributors, sent to the webhook.
         Report = "report",
+        /// The feedback on a commit, as a comment on its pull request.
+        Feedback = "feedback",
     }
 }
 
@@ -126,8 +130,13 @@ words! {
     Stage, "stage", {
         /// GitHub is to be asked for the report.
         Fetch = "fetch",
-        /// The report is kept, or at least was; the webhook is to get it.
+        /// The report is kept, or at least was; the webhook is to get it. Or the comment
+        /// is made, and the webhook is to hear of it.
         Deliver = "deliver",
+        /// The evaluator's findings are to be graded.
+        Grade = "grade",
+        /// The pull request is to get its comment.
+        Comment = "comment",
     }
 }
 
@@ -189,4 +198,25 @@ pub struct Job {
     pub reason: Option<String>,
     /// Whether a client asked to cancel it while it was running.
     pub cancel_requested: bool,
+    /// What only a job of feedback has.
+    pub feedback: Option<FeedbackRecord>,
+}
+
+/// The part of a record that only a job of feedback has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FeedbackRecord {
+    /// The number of the pull request.
+    pub pull_request: u32,
+    /// The commit's SHA.
+    pub commit: String,
+    /// The grade, as soon as it is computed.
+    pub grade: Option<Grade>,
+    /// How many comments were begun that may exist.
+    pub comment_tries: u32,
+    /// When the last of them was begun; `None` if none may exist.
+    pub comment_tried_ms: Option<u64>,
+    /// Where the comment is.
+    pub comment_url: Option<String>,
+    /// The job of a newer commit that took its place.
+    pub superseded_by: Option<JobId>,
 }

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use hookme_shared::job::{JobId, Kind};
+use hookme_shared::job::JobId;
 use hookme_shared::names::{RepositoryName, Username};
-use hookme_shared::queue::{Batch, ClaimRequest, Queue, Submission, Submitted};
+use hookme_shared::queue::{Batch, ClaimRequest, Queue, Submission, Submitted, Work};
 
 /// The worker that claims here.
 pub const WORKER: &str = "by-hand";
@@ -21,7 +21,7 @@ pub const OWNER: &str = "octocat";
 pub async fn submit(queue: &Queue, repository: &str, delay: Duration) -> anyhow::Result<JobId> {
     let task = Submission {
         id: JobId::random(),
-        kind: Kind::Report,
+        work: Work::Report,
         username: Username::parse(OWNER)?,
         repository: RepositoryName::parse(repository)?,
         delay,
@@ -45,7 +45,7 @@ pub async fn claim(queue: &Queue, wanted: usize, turn: u32) -> anyhow::Result<Ba
         wanted,
         holds_nothing: true,
         turn,
-        identity: None,
+        asking: None,
         fetches: true,
     };
     Ok(queue.claim(WORKER, &request).await?)

@@ -24,7 +24,7 @@ async fn claim(queue: &Queue, request: &str) -> Claimed {
         wanted: 1,
         holds_nothing: true,
         turn: 0,
-        identity: None,
+        asking: None,
         fetches: true,
     };
     let mut batch = queue.claim(WORKER, &request).await.unwrap();
@@ -105,7 +105,7 @@ async fn a_larger_report_has_to_be_asked_for() {
         .load_report(second.job.id, &second.fence)
         .await
         .unwrap();
-    assert_eq!(loaded, Loaded::Report(vec![b'r'; WITH_CLAIM_BYTES + 1]));
+    assert_eq!(loaded, Loaded::Kept(vec![b'r'; WITH_CLAIM_BYTES + 1]));
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ async fn a_checkpoint_is_good_for_six_hours_from_when_the_first_was_kept() {
             (Stage::Fetch, true)
         );
         let loaded = queue.load_report(id, &claimed.fence).await.unwrap();
-        assert_eq!(loaded, Loaded::Report(bytes.to_vec()));
+        assert_eq!(loaded, Loaded::Kept(bytes.to_vec()));
     }
     put_back(&queue, &claimed).await;
     house.set_clock(BEGIN_MS + CHECKPOINT_MS).await.unwrap();

@@ -122,7 +122,7 @@ impl<H: Handle> Claimer<H> {
             holds_nothing: permits.num_permits() == self.concurrency as usize
                 && self.leases.count() == 0,
             turn: round.turn,
-            identity: outlook.identity,
+            asking: outlook.asking,
             fetches: !outlook.crowded,
         };
         let longest = if outlook.crowded {

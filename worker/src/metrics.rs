@@ -100,6 +100,7 @@ impl Metrics {
     pub fn attempt_ended(&self, end: Option<&Settlement>, duration: Duration) {
         let end = match end {
             Some(Settlement::Finish) => "finish",
+            Some(Settlement::Grade(_)) => "grade",
             Some(Settlement::Retry { .. }) => "retry",
             Some(Settlement::Defer { .. }) => "defer",
             Some(Settlement::Release { .. }) => "release",

@@ -90,7 +90,7 @@ impl Reporter {
         let bytes = match attempt.report.take() {
             Some(bytes) => bytes,
             None => match self.queue.load_report(job.id, &attempt.fence).await? {
-                Loaded::Report(bytes) => bytes,
+                Loaded::Kept(bytes) => bytes,
                 Loaded::Missing => return Ok(None),
                 Loaded::Lost => return Ok(Some(Prepared::Lost)),
             },
@@ -141,7 +141,7 @@ impl Reporter {
             return Ok(Some(Checkpoint::default()));
         }
         let bytes = match self.queue.load_report(job.id, &attempt.fence).await? {
-            Loaded::Report(bytes) => bytes,
+            Loaded::Kept(bytes) => bytes,
             Loaded::Missing => return Ok(Some(Checkpoint::default())),
             Loaded::Lost => return Ok(None),
         };

@@ -132,6 +132,9 @@ impl SettlerTask {
                 tracing::info!(job.id = %id, "a job is cancelled, as a client asked");
             }
             (Settlement::Finish, _) => tracing::debug!(job.id = %id, "a job succeeded"),
+            (Settlement::Grade(grade), _) => {
+                tracing::debug!(job.id = %id, passed = grade.passed, total = grade.total, "a commit is graded");
+            }
             (Settlement::Retry { delay, reason }, _) => {
                 tracing::info!(job.id = %id, delay_ms = whole_ms(*delay), reason, "a job failed and is tried again");
             }

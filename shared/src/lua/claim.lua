@@ -1,7 +1,8 @@
 -- claim: gives a worker jobs that are due, under a lease.
 --
 -- Moves    scheduled -> running; scheduled -> dead if it is too old or unreadable;
---          a delivery without a report that is good goes to the lane of fetches
+--          a delivery without a report that is good goes to the lane of fetches;
+--          a comment that a newer commit made needless: -> cancelled
 -- Keys     1 the namespace with its hash tag
 -- Args     1 worker        its id
 --          2 request       random; the same one returns the same batch
@@ -12,9 +13,10 @@
 --          7 max age       ms from creation to expiry
 --          8 report age    ms that a kept report is good for
 --          9 running limit 10 starts limit 11 interval in ms: unless the settings say otherwise
---         12 identity     that fetches count for, as in github_acquire; empty: not known
+--         12 identity     whose limits at GitHub count, as in github_acquire; empty: not known
 --         13 token        its fingerprint
---         14 lane 15 weight, and so on: the lanes to take from
+--         14 write gap    ms  15 content a minute  16 content an hour: as in github_acquire
+--         17 lane 18 weight, and so on: the lanes to take from
 -- Returns  {next, ms, {job, ...}}; next says when to ask again: now, in (after ms),
 --          hint, empty (when alone); for the parts of a job see `told`
 -- Cost     O(wanted * log of the lane)
@@ -33,6 +35,20 @@ local function small_report(ns, job)
     return redis.call('GET', key.report(ns, job.id)) or nil
 end
 
+-- The lanes of jobs that ask GitHub, and the class of their requests.
+local ASKING = { fetch = 'read', comment = 'content' }
+-- A comment that waits for an older one of its pull request is looked at again after this.
+local OLDER_LOOK_MS = 2000
+
+-- What only feedback has.
+local function told_of_feedback(job)
+    if job.kind ~= 'feedback' then return nil end
+    return {
+        job.pull_request or false, job.commit or false, job.passed or false, job.total or false,
+        job.comment_tries or false, job.comment_tried_ms or false, job.comment_url or false,
+    }
+end
+
 -- What the worker is told of a job that it has: not the whole record, for each
 -- part takes time here and there.
 local function told(ns, job, fence, late_ms, attempt, started_ms)
@@ -40,7 +56,8 @@ local function told(ns, job, fence, late_ms, attempt, started_ms)
         job.id, fence, late_ms, attempt, started_ms,
         job.kind or false, job.username, job.repository, job.stage, job.due_ms, job.created_ms,
         job.failures or false, job.crashes or false, job.bodies or false, job.report_bytes or false,
-        small_report(ns, job),
+        small_report(ns, job) or false,
+        told_of_feedback(job),
     }
 end
 
@@ -70,33 +87,44 @@ local function next_candidate(lanes, turn)
     end
 end
 
--- Whether fetches may be claimed and how many: none while GitHub makes everybody
--- wait, so that no job is claimed only to be put back, and then one as the probe.
-local function through_gate(ns, args, lanes, most, at_ms)
-    local until_ms, _, narrow = gate(read_limits(ns, args[12]), args[13], at_ms)
-    if until_ms then
-        lanes.opens_ms = until_ms
-        return false, most
+-- How many jobs of a lane may be claimed that ask GitHub: none while it makes everybody
+-- wait, so that no job is claimed only to be put back, and then one as the probe; of
+-- those that make content one at a time.
+local function through_gate(ns, args, lanes, lane, at_ms)
+    local identity, class = args[12], ASKING[lane.name]
+    lanes.known = lanes.known or read_limits(ns, identity)
+    local until_ms, _, narrow = gate(lanes.known, class, args[13], at_ms)
+    if not until_ms and class == 'content' then
+        local start_ms = content_claim_ms(ns, identity, { args[15], args[16] }, lanes.known, at_ms)
+        until_ms = start_ms > at_ms and start_ms or nil
+        if tonumber(args[14]) > 0 then lane.most = 1 end
     end
-    if not narrow then return true, most end
-    lanes.opens_ms, lanes.narrow = at_ms + PROBE_LOOK_MS, true
-    return true, math.min(most, 1)
+    if until_ms then
+        lane.most = 0
+    elseif narrow then
+        -- Of two lanes, one sends the probe.
+        lane.most, until_ms = next(lanes.narrow) and 0 or 1, at_ms + PROBE_LOOK_MS
+        lanes.narrow[lane.name] = true
+    elseif lane.most and #lane.due > lane.most then
+        until_ms = at_ms + args[14]
+    end
+    if until_ms then lanes.opens_ms = math.min(lanes.opens_ms or until_ms, until_ms) end
 end
 
 -- The lanes that are open with what is due in each, and a round of turns in which
--- each has as many as it weighs.
+-- each that has something due has as many as it weighs.
 local function open_lanes(ns, args, paused, at_ms, most)
-    local lanes = { round = {} }
-    for i = 14, #args, 2 do
-        local open, most = not is_paused(paused, args[i]), most
-        if open and args[i] == 'fetch' and args[12] ~= '' then
-            open, most = through_gate(ns, args, lanes, most, at_ms)
-        end
-        if open then
-            local set = key.scheduled(ns, args[i])
-            local due = most > 0 and redis.call('ZRANGE', set, '-inf', at_ms, 'BYSCORE', 'LIMIT', 0, most) or {}
-            lanes[#lanes + 1] = { name = args[i], set = set, due = due, taken = 0 }
-            for _ = 1, args[i + 1] do table.insert(lanes.round, #lanes) end
+    local lanes = { round = {}, narrow = {} }
+    for i = 17, #args, 2 do
+        if not is_paused(paused, args[i]) then
+            local lane = { name = args[i], set = key.scheduled(ns, args[i]), due = {}, taken = 0 }
+            if most > 0 then lane.due = redis.call('ZRANGE', lane.set, '-inf', at_ms, 'BYSCORE', 'LIMIT', 0, most) end
+            if #lane.due > 0 and ASKING[lane.name] and args[12] ~= '' then through_gate(ns, args, lanes, lane, at_ms) end
+            for place = #lane.due, (lane.most or #lane.due) + 1, -1 do lane.due[place] = nil end
+            if lane.most ~= 0 then
+                lanes[#lanes + 1] = lane
+                for _ = 1, #lane.due > 0 and args[i + 1] or 0 do table.insert(lanes.round, #lanes) end
+            end
         end
     end
     return lanes
@@ -119,7 +147,7 @@ end
 
 -- Decides what to do with each candidate; writes nothing.
 local function choose(ns, args, lanes, room, starts_left, at_ms)
-    local plan = { jobs = {}, ended = {}, missing = {}, to_fetch = {}, starts = 0 }
+    local plan = { jobs = {}, ended = {}, missing = {}, to_fetch = {}, superseded = {}, behind = {}, starts = 0 }
     local alone, turn = args[5] == '1', tonumber(args[6])
     while #plan.jobs < room do
         local id, lane = next_candidate(lanes, turn)
@@ -127,6 +155,8 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         local job = read_job(ns, id)
         local readable = job and is_readable(job)
         local suspect = readable and tonumber(job.crashes or 0) >= ALONE_FROM
+        local older
+        if readable and job.stage == 'comment' then older, job.superseded_by = rivals(ns, job) end
         -- The stage of a newer version may be no lane that is known here.
         if job then job.lane = lane.set end
         if not job then
@@ -137,8 +167,12 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         elseif is_too_old(job, tonumber(args[7]), at_ms) then
             job.ending = 'expired: older than JOB_MAX_AGE'
             plan.ended[#plan.ended + 1] = job
-        elseif job.stage == 'deliver' and is_kept_too_long(job, args[8], at_ms) then
+        elseif job.stage == 'deliver' and job.kind ~= 'feedback' and is_kept_too_long(job, args[8], at_ms) then
             plan.to_fetch[#plan.to_fetch + 1] = job
+        elseif job.superseded_by then
+            plan.superseded[#plan.superseded + 1] = job
+        elseif older then
+            plan.behind[#plan.behind + 1] = job
         elseif suspect and not alone then
             plan.when_empty = true
         elseif not job.resumes and starts_left and starts_left <= plan.starts then
@@ -181,11 +215,34 @@ local function send_to_fetch(ns, jobs)
     end
 end
 
-local function write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
+-- Comments that come after an older one of their pull request.
+local function put_off(ns, jobs, at_ms)
+    for _, job in ipairs(jobs) do
+        redis.call('HSET', key.job(ns, job.id), 'due_ms', at_ms + OLDER_LOOK_MS)
+        redis.call('ZADD', job.lane, at_ms + OLDER_LOOK_MS, job.id)
+    end
+end
+
+-- Writes what becomes of those that are not claimed; returns how many they are.
+local function write_others(ns, plan, at_ms)
     for _, member in ipairs(plan.missing) do redis.call('ZREM', member[1], member[2]) end
     send_to_fetch(ns, plan.to_fetch)
     for _, job in ipairs(plan.ended) do remember(ns, job, at_ms, 'expire', job.ending) end
     end_jobs(ns, plan.ended, 'dead', at_ms)
+    supersede(ns, plan.superseded, at_ms)
+    put_off(ns, plan.behind, at_ms)
+    return #plan.missing + #plan.to_fetch + #plan.ended + #plan.superseded + #plan.behind
+end
+
+-- What the others learn of a job that will ask GitHub.
+local function note_asking(ns, args, lanes, job, at_ms)
+    local class = ASKING[job.stage]
+    if not class or args[12] == '' then return end
+    if lanes.narrow[job.stage] then note_probe_claim(ns, args[12], at_ms) end
+    if class == 'content' then note_content_claim(ns, args[12], tonumber(args[14]), at_ms) end
+end
+
+local function write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
     if #plan.jobs == 0 then return {} end
 
     local batch, leases, starts, ids = {}, {}, {}, {}
@@ -194,7 +251,7 @@ local function write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
     for i, job in ipairs(plan.jobs) do
         batch[i] = start(ns, job, args, at_ms, at_text)
         ids[i] = job.id
-        if lanes.narrow and job.stage == 'fetch' then note_probe_claim(ns, args[12], at_ms) end
+        note_asking(ns, args, lanes, job, at_ms)
         leases[#leases + 1], leases[#leases + 2] = until_text, job.id
         if starts_limit and not job.resumes then
             starts[#starts + 1], starts[#starts + 2] = at_ms, job.id .. ':' .. (job.attempt or 0) + 1
@@ -230,6 +287,7 @@ register('claim', { 'allow-oom' }, function(keys, args)
 
     local lanes = open_lanes(ns, args, settings[4], at_ms, room)
     local plan = choose(ns, args, lanes, room, starts_left, at_ms)
+    local others = write_others(ns, plan, at_ms)
     local batch = write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
     if plan.when_empty then return { 'empty', 0, batch } end
@@ -238,7 +296,7 @@ register('claim', { 'allow-oom' }, function(keys, args)
         local oldest = redis.call('ZRANGE', key.starts(ns), 0, 0, 'WITHSCORES')
         return { 'in', math.max(1, (oldest[2] or at_ms) + interval_ms - at_ms), batch }
     end
-    if plan.alone or #plan.ended + #plan.missing + #plan.to_fetch > 0 or (room > 0 and #batch == room) then
+    if plan.alone or others > 0 or (room > 0 and #batch == room) then
         if #batch > 0 then wake_if_due(ns, at_ms) end
         return { 'now', 0, batch }
     end

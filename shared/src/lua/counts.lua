@@ -18,7 +18,7 @@ local function add_github(ns, at_ms, add)
     local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
     if not identity then return end
     local known = read_limits(ns, identity)
-    add('github_paused_ms', (gate(known, known.token or '', at_ms) or at_ms) - at_ms)
+    add('github_paused_ms', (gate(known, 'read', known.token or '', at_ms) or at_ms) - at_ms)
     local reset_ms, left = known_ms(known, 'core:reset_ms'), known_ms(known, 'core:remaining')
     if left and reset_ms and reset_ms > at_ms then add('github_core_remaining', left) end
 end

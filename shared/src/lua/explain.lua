@@ -54,17 +54,27 @@ local function whole_reason(ns, job)
     return job.reason
 end
 
--- What keeps all fetches from GitHub, if anything does.
+-- The stages that ask GitHub, and the class of their requests.
+local ASKS = { fetch = 'read', comment = 'content' }
+
+-- What keeps all jobs of this stage from GitHub, if anything does.
 local function why_github(ns, job, at_ms)
-    local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
-    if job.stage ~= 'fetch' or not identity then return nil end
+    local identity, class = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1], ASKS[job.stage]
+    if not class or not identity then return nil end
     local known = read_limits(ns, identity)
-    local until_ms, scope = gate(known, known.token or '', at_ms)
+    local until_ms, scope = gate(known, class, known.token or '', at_ms)
     local due_ms = tonumber(job.due_ms)
     -- A job that was put back because of it is due a moment later.
     if not until_ms or (until_ms <= due_ms and not job.resumes) then return nil end
     until_ms = math.max(until_ms, due_ms)
     return 'waits for ' .. awaited(scope) .. ' until ' .. clock(until_ms), until_ms
+end
+
+-- What a comment waits for that is due.
+local function why_comment(ns, job, ahead)
+    local older = rivals(ns, job)
+    if older then return 'waits for task ' .. older .. ' to end, whose commit of this pull request is older' end
+    if ahead > 0 then return 'waits for its turn: comments are made at the pace that GitHub allows, with ' .. ahead .. ' before it' end
 end
 
 local function why_scheduled(ns, job, ahead, at_ms)
@@ -74,6 +84,8 @@ local function why_scheduled(ns, job, ahead, at_ms)
     end
     local github, until_ms = why_github(ns, job, at_ms)
     if github then return github, until_ms end
+    local comment = job.stage == 'comment' and why_comment(ns, job, due_ms <= at_ms and ahead or 0)
+    if comment then return comment end
     if due_ms <= at_ms then return why_due(ns, job, ahead, at_ms) end
     if job.reason and job.resumes then return 'waits until ' .. clock(due_ms) .. ' to go on: ' .. whole_reason(ns, job), due_ms end
     if job.reason then return 'waits until ' .. clock(due_ms) .. ' to try again: ' .. whole_reason(ns, job), due_ms end

@@ -4,6 +4,7 @@
 --   <scope>:until_ms :request_id           a pause, or one that ended and awaits its probe
 --   <scope>:probe :probe_until_ms          the one request that tries whether it is over
 --   probe_claimed_ms                       when a job was last claimed to send that one
+--   content_claim_ms                       no job that makes content is claimed sooner
 --   <resource>:limit :remaining :reset_ms  what GitHub said is left of its hour
 --   read_next_ms write_next_ms             no request, no write starts sooner
 --   served                                 the worker that had the last turn
@@ -32,6 +33,9 @@ local AFTER_RESET_MS = 1000
 local KNOWN_MS = 7 * 86400000
 -- While a probe is under way, others look again after this.
 local PROBE_LOOK_MS = 200
+-- From half of the hour's content on, the gap grows from the one to the other.
+local CONTENT_GAP_MIN_MS, CONTENT_GAP_MAX_MS = 1000, 8000
+local MINUTE_MS, HOUR_MS = 60000, 3600000
 -- A job that was claimed to be the probe asks within this, or another one is claimed.
 local PROBE_CLAIM_MS = 2000
 
@@ -121,6 +125,36 @@ local function note(turn, field, value)
     turn.known[field], turn.fields[field] = value, value
 end
 
+-- The earliest start, from `from_ms` on, with fewer than `most` starts in the span
+-- before it.
+local function after_window(content, from_ms, span_ms, most)
+    local count = redis.call('ZCOUNT', content, '(' .. from_ms - span_ms, '+inf')
+    if count < most then return from_ms end
+    local freed = redis.call('ZRANGE', content, '(' .. from_ms - span_ms, '+inf', 'BYSCORE', 'LIMIT', count - most, 1, 'WITHSCORES')
+    return freed[2] + span_ms
+end
+
+-- When content may be made, from `from_ms` on: within both caps (a minute's and an
+-- hour's), and slower the nearer the hour's is.
+local function content_start(ns, identity, caps, known, from_ms, at_ms)
+    local content, percent = key.github_content(ns, identity), caps_percent(known, at_ms)
+    local start_ms = from_ms
+    local function cap(given)
+        local most = positive(given)
+        return most and math.max(1, math.floor(most * percent / 100))
+    end
+    local a_minute, an_hour = cap(caps[1]), cap(caps[2])
+    if a_minute then start_ms = after_window(content, from_ms, MINUTE_MS, a_minute) end
+    if not an_hour then return start_ms end
+    start_ms = math.max(start_ms, after_window(content, from_ms, HOUR_MS, an_hour))
+    local used = redis.call('ZCOUNT', content, '(' .. at_ms - HOUR_MS, '+inf')
+    local over = math.min(1, 2 * used / an_hour - 1)
+    if over <= 0 then return start_ms end
+    local last_ms = redis.call('ZRANGE', content, -1, -1, 'WITHSCORES')[2]
+    local gap_ms = CONTENT_GAP_MIN_MS + math.floor(over * (CONTENT_GAP_MAX_MS - CONTENT_GAP_MIN_MS))
+    return math.max(start_ms, last_ms + gap_ms)
+end
+
 -- Writes what `note` changed.
 local function write_known(ns, identity, turn)
     local fields = {}
@@ -130,10 +164,10 @@ local function write_known(ns, identity, turn)
     if #fields > 0 then redis.call('HSET', key.github_limits(ns, identity), unpack(fields)) end
 end
 
--- Whether jobs that ask GitHub may be claimed: until when not, and for what they
--- wait; or whether only one may, to be the probe.
-local function gate(known, token, at_ms)
-    local worst, probes = obstacle(known, 'core', 'read', token, 0, at_ms)
+-- Whether jobs may be claimed that send GitHub requests of this class: until when
+-- not, and for what they wait; or whether only one may, to be the probe.
+local function gate(known, class, token, at_ms)
+    local worst, probes = obstacle(known, 'core', class, token, 0, at_ms)
     if worst then return worst.until_ms, worst.scope end
     if #probes == 0 then return nil, nil, false end
     local since_ms = at_ms - (known_ms(known, 'probe_claimed_ms') or 0)
@@ -143,6 +177,21 @@ end
 
 local function note_probe_claim(ns, identity, at_ms)
     redis.call('HSET', key.github_limits(ns, identity), 'probe_claimed_ms', digits(at_ms))
+end
+
+-- When the next job may be claimed that makes content. One that was claimed is taken to
+-- make it at once, so that no more are claimed than can: what is put back crowds.
+local function content_claim_ms(ns, identity, caps, known, at_ms)
+    local next_ms = known_ms(known, 'content_claim_ms') or 0
+    -- The clock was set back.
+    if next_ms > at_ms + HOUR_MS then next_ms = 0 end
+    local from_ms = math.max(at_ms, next_ms, known_ms(known, 'write_next_ms') or 0)
+    return content_start(ns, identity, caps, known, from_ms, at_ms)
+end
+
+local function note_content_claim(ns, identity, write_gap_ms, at_ms)
+    redis.call('HSET', key.github_limits(ns, identity), 'content_claim_ms', digits(at_ms + write_gap_ms))
+    redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
 end
 
 local function end_asking(ns, hash, asker)

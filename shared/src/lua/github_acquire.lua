@@ -24,40 +24,8 @@
 local TURN_LOOK_MS, TURN_LOOK_MAX_MS = 20, 250
 -- A worker that was told to wait counts as waiting for this much longer.
 local LATE_MS = 300
--- From half of the hour's content on, the gap grows from the one to the other.
-local CONTENT_GAP_MIN_MS, CONTENT_GAP_MAX_MS = 1000, 8000
-local MINUTE_MS, HOUR_MS = 60000, 3600000
 -- The use of an identity is noted at most this often.
 local SEEN_MS = 1000
-
--- The earliest start, from `from_ms` on, with fewer than `most` starts in the span
--- before it.
-local function after_window(content, from_ms, span_ms, most)
-    local count = redis.call('ZCOUNT', content, '(' .. from_ms - span_ms, '+inf')
-    if count < most then return from_ms end
-    local freed = redis.call('ZRANGE', content, '(' .. from_ms - span_ms, '+inf', 'BYSCORE', 'LIMIT', count - most, 1, 'WITHSCORES')
-    return freed[2] + span_ms
-end
-
--- When content may be made: within both caps, and slower the nearer the hour's is.
-local function content_start(ns, identity, args, known, from_ms, at_ms)
-    local content, percent = key.github_content(ns, identity), caps_percent(known, at_ms)
-    local start_ms = from_ms
-    local function cap(given)
-        local most = positive(given)
-        return most and math.max(1, math.floor(most * percent / 100))
-    end
-    local a_minute, an_hour = cap(args[8]), cap(args[9])
-    if a_minute then start_ms = after_window(content, from_ms, MINUTE_MS, a_minute) end
-    if not an_hour then return start_ms end
-    start_ms = math.max(start_ms, after_window(content, from_ms, HOUR_MS, an_hour))
-    local used = redis.call('ZCOUNT', content, '(' .. at_ms - HOUR_MS, '+inf')
-    local over = math.min(1, 2 * used / an_hour - 1)
-    if over <= 0 then return start_ms end
-    local last_ms = redis.call('ZRANGE', content, -1, -1, 'WITHSCORES')[2]
-    local gap_ms = CONTENT_GAP_MIN_MS + math.floor(over * (CONTENT_GAP_MAX_MS - CONTENT_GAP_MIN_MS))
-    return math.max(start_ms, last_ms + gap_ms)
-end
 
 local function wait_for(turn, scope, wait_ms)
     if scope == 'turn' then turn.queued = true end
@@ -90,7 +58,7 @@ local function decide(ns, args, turn, want)
     if want.class ~= 'read' then start_ms = math.max(start_ms, known_ms(known, 'write_next_ms') or 0) end
     local scope = 'turn'
     if want.class == 'content' then
-        local allowed_ms = content_start(ns, args[1], args, known, start_ms, at_ms)
+        local allowed_ms = content_start(ns, args[1], { args[8], args[9] }, known, start_ms, at_ms)
         if allowed_ms > start_ms then start_ms, scope = allowed_ms, 'content' end
     end
     -- A start is given ahead only to a request that flies alone: nobody else's

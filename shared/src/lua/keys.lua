@@ -13,6 +13,10 @@ function key.running(ns) return ns .. ':running' end
 function key.lock(ns, scope) return ns .. ':lock:' .. scope end
 -- zset: id -> ended_ms, for each of succeeded, dead and cancelled
 function key.ended(ns, state) return ns .. ':' .. state end
+-- string: what an evaluator found, JSON
+function key.evaluation(ns, id) return ns .. ':evaluation:' .. id end
+-- zset: job of feedback -> its place among those of the pull request, owner/repository#number
+function key.pull_request(ns, name) return ns .. ':pull_request:' .. name end
 -- string: the report's bytes, compressed
 function key.report(ns, id) return ns .. ':report:' .. id end
 -- list: what happened to a job, oldest first
@@ -57,4 +61,4 @@ function key.github_names(ns, host) return ns .. ':github:names:' .. host end
 function key.preflight(ns, id) return ns .. ':preflight:' .. id end
 
 -- The lanes: one for each stage that a job can wait for.
-local LANES = { 'fetch', 'deliver' }
+local LANES = { 'fetch', 'deliver', 'grade', 'comment' }

@@ -21,6 +21,7 @@ local function trim(ns, state, at_ms, most)
     for _, id in ipairs(old) do
         gone[#gone + 1] = key.job(ns, id)
         gone[#gone + 1] = key.history(ns, id)
+        if state == 'dead' then gone[#gone + 1] = key.evaluation(ns, id) end
     end
     redis.call('ZREMRANGEBYRANK', set, 0, #old - 1)
     redis.call('DEL', unpack(gone))
@@ -60,6 +61,14 @@ local function drop_reports(ns, jobs)
     end
 end
 
+-- Forgets what was to be graded. A dead job can be revived, and needs it then.
+local function drop_evaluations(ns, jobs, state)
+    if state == 'dead' then return end
+    for _, job in ipairs(jobs) do
+        if is_feedback(job) then redis.call('DEL', key.evaluation(ns, job.id)) end
+    end
+end
+
 -- Gives back the scopes that these jobs, and no others, hold.
 local function unlock(ns, jobs)
     for first = 1, #jobs, CHUNK do
@@ -85,6 +94,7 @@ local function end_jobs(ns, jobs, state, at_ms)
     leave(ns, jobs)
     unlock(ns, jobs)
     drop_reports(ns, jobs)
+    drop_evaluations(ns, jobs, state)
     for _, job in ipairs(jobs) do
         members[#members + 1], members[#members + 2] = at_text, job.id
         local at = key.job(ns, job.id)
@@ -158,12 +168,13 @@ local function read_claims(ns, args, first, step, fields)
     return codes, jobs
 end
 
--- Gives running jobs back to their lanes: the transitions retry, defer and
--- release. A job that a client wants cancelled is cancelled instead, and one
--- past its age is dead. Returns a code for each claim.
+-- Gives running jobs back to their lanes: the transitions retry, defer, release
+-- and grade. A job that a client wants cancelled is cancelled instead, and one
+-- past its age is dead. event.step is how many arguments each job has, and
+-- event.advance what else changes of one. Returns a code for each claim.
 local function give_back(ns, args, event)
     local max_age_ms, at_ms = tonumber(args[1]), now(ns)
-    local codes, jobs = read_claims(ns, args, 2, 4, SETTLE_FIELDS)
+    local codes, jobs = read_claims(ns, args, 2, event.step or 4, SETTLE_FIELDS)
     local back, cancelled, expired = {}, {}, {}
     for _, job in ipairs(jobs) do
         mend(job)
@@ -171,6 +182,7 @@ local function give_back(ns, args, event)
         local failures = (job.failures or 0) + event.failures
         job.settling = failures > 0 and { 'failures', failures } or {}
         remember(ns, job, at_ms, event.name, reason)
+        if event.advance then event.advance(ns, job, args) end
         if job.cancel_requested then
             job.ending = 'cancelled by request'
             codes[job.code] = 'cancelled'
@@ -212,4 +224,15 @@ local function step(ns, job, fence, stage, has_body)
     end
     if job.crashes then redis.call('HDEL', at, 'crashes') end
     return body
+end
+
+-- Cancels jobs of feedback whose place a newer one took: job.superseded_by.
+local function supersede(ns, jobs, at_ms)
+    for _, job in ipairs(jobs) do
+        job.ending = 'superseded by ' .. job.superseded_by
+        job.settling = { 'superseded_by', job.superseded_by }
+        remember(ns, job, at_ms, 'supersede', job.ending)
+    end
+    end_jobs(ns, jobs, 'cancelled', at_ms)
+    count(ns, 'superseded', #jobs)
 end

@@ -19,6 +19,9 @@ local HISTORY_MAX = 32
 -- The most members that one command is given: unpack has a limit.
 local CHUNK = 1000
 
+-- The stage that a job of each kind begins with.
+local FIRST_STAGE = { report = 'fetch', feedback = 'grade' }
+
 local function register(name, flags, callback)
     redis.register_function { function_name = PREFIX .. name, flags = flags, callback = callback }
 end
@@ -93,10 +96,18 @@ end
 -- Whether every number in a record is one. A record that somebody damaged is
 -- buried when its turn comes, so that it holds up nobody else.
 local NUMBERS = { 'created_ms', 'due_ms', 'attempt', 'failures', 'crashes', 'bodies', 'report_bytes', 'report_ms', 'revived_ms' }
-local function is_readable(job)
-    for i = 1, #NUMBERS do
-        local value = job[NUMBERS[i]]
+local FEEDBACK_NUMBERS = { 'pull_request', 'passed', 'total', 'comment_tries', 'comment_tried_ms' }
+local function are_numbers(job, fields)
+    for i = 1, #fields do
+        local value = job[fields[i]]
         if value and not tonumber(value) then return false end
+    end
+    return true
+end
+local function is_readable(job)
+    if not are_numbers(job, NUMBERS) then return false end
+    if job.kind == 'feedback' and not (are_numbers(job, FEEDBACK_NUMBERS) and job.pull_request and job.commit and job.scope) then
+        return false
     end
     return job.created_ms and job.due_ms and job.username and job.repository and job.stage
 end

@@ -1,9 +1,10 @@
--- revive: puts a dead job back into its lane, due now, its failures forgotten.
+-- revive: puts a dead job back into its lane, due now, its failures forgotten. That a
+-- comment exists or may exist is not.
 --
 -- Moves    dead -> scheduled
 -- Keys     1 the namespace with its hash tag
--- Args     1 id  2 the first stage
---          3 live limit  unless the setting says otherwise; 0 or less: none
+-- Args     1 id
+--          2 live limit  unless the setting says otherwise; 0 or less: none
 -- Returns  {'scheduled', id, 'scheduled', due_ms} {'held', id} {'full', limit}
 --          {'not_dead', state} {'unknown'}
 -- Cost     O(log of the lane)
@@ -17,15 +18,16 @@ register('revive', {}, function(keys, args)
     if job.state ~= 'dead' then return { 'not_dead', job.state } end
     local live = holder(ns, scope_of(job))
     if live then return { 'held', live.id } end
-    local most = limit(redis.call('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[3])
+    local most = limit(redis.call('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[2])
     if most and live_jobs(ns) >= most then return { 'full', most } end
 
     local at_ms = now(ns)
+    local stage = job.comment_url and 'deliver' or FIRST_STAGE[job.kind] or LANES[1]
     redis.call('ZREM', key.ended(ns, 'dead'), id)
     redis.call('SET', key.lock(ns, scope_of(job)), id)
-    redis.call('HSET', key.job(ns, id), 'state', 'scheduled', 'stage', args[2], 'due_ms', at_ms, 'revived_ms', at_ms)
-    redis.call('HDEL', key.job(ns, id), 'failures', 'crashes', 'reason', 'ended_ms', 'resumes')
-    redis.call('ZADD', key.scheduled(ns, args[2]), at_ms, id)
+    redis.call('HSET', key.job(ns, id), 'state', 'scheduled', 'stage', stage, 'due_ms', at_ms, 'revived_ms', at_ms)
+    redis.call('HDEL', key.job(ns, id), 'failures', 'crashes', 'reason', 'ended_ms', 'resumes', 'comment_tries')
+    redis.call('ZADD', key.scheduled(ns, stage), at_ms, id)
     remember(ns, job, at_ms, 'revive', 'a client asked for another try')
     count(ns, 'revived', 1)
     wake(ns)

@@ -2,9 +2,11 @@
 
 use super::{
     Cancelled, Counts, Cursor, Explanation, IDEMPOTENCY_TTL, PAGE_MAX, Page, Queue, QueueError,
-    Revived, Submission, Submitted, reply,
+    Revived, Submission, Submitted, Work, reply,
 };
-use crate::job::{JobId, Stage, State};
+use crate::feedback::PullRequest;
+use crate::job::{Job, JobId, State};
+use crate::names::{RepositoryName, Username};
 use crate::span::whole_ms;
 
 impl Queue {
@@ -16,15 +18,25 @@ impl Queue {
         let call = self
             .function("submit")
             .arg(task.id.to_string())
-            .arg(task.kind.as_str())
+            .arg(task.work.kind().as_str())
             .arg(task.username.as_str())
             .arg(task.repository.as_str())
-            .arg(Stage::Fetch.as_str())
             .arg(whole_ms(task.delay))
             .arg(self.live_limit())
             .arg(key_hash)
             .arg(body_hash)
             .arg(whole_ms(IDEMPOTENCY_TTL));
+        let call = match &task.work {
+            Work::Report => call,
+            Work::Feedback {
+                pull_request,
+                commit,
+                evaluation,
+            } => call
+                .arg(pull_request.get())
+                .arg(commit.as_str())
+                .arg(evaluation.to_json()),
+        };
         self.call(call, reply::submitted).await
     }
 
@@ -42,7 +54,6 @@ impl Queue {
         let call = self
             .function("revive")
             .arg(id.to_string())
-            .arg(Stage::Fetch.as_str())
             .arg(self.live_limit());
         self.call(call, reply::revived).await
     }
@@ -73,6 +84,26 @@ impl Queue {
             .arg(id);
         self.call(call, |value| reply::readings::page(value, limit))
             .await
+    }
+
+    /// The jobs of feedback on a pull request, the newest task first, at most `limit`
+    /// (1 to [`PAGE_MAX`]). Only so many are ever listed.
+    pub async fn find_feedback(
+        &self,
+        username: &Username,
+        repository: &RepositoryName,
+        pull_request: PullRequest,
+        limit: usize,
+    ) -> Result<Vec<Job>, QueueError> {
+        let limit = limit.clamp(1, PAGE_MAX);
+        let call = self
+            .function("find")
+            .arg(username.as_str())
+            .arg(repository.as_str())
+            .arg(pull_request.get())
+            .arg(limit);
+        let page = self.call(call, |value| reply::readings::page(value, limit));
+        Ok(page.await?.jobs)
     }
 
     /// Counts what there is.

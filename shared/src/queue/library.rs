@@ -24,6 +24,7 @@ const CLOCK_VIRTUAL: &str = include_str!("../lua/clock_virtual.lua");
 const SHARED: &[&str] = &[
     include_str!("../lua/keys.lua"),
     include_str!("../lua/prelude.lua"),
+    include_str!("../lua/pull_request.lua"),
     include_str!("../lua/moves.lua"),
     include_str!("../lua/github.lua"),
 ];
@@ -36,6 +37,9 @@ const TRANSITIONS: &[&str] = &[
     include_str!("../lua/advance.lua"),
     include_str!("../lua/keep.lua"),
     include_str!("../lua/load.lua"),
+    include_str!("../lua/grade.lua"),
+    include_str!("../lua/comment_open.lua"),
+    include_str!("../lua/comment_close.lua"),
     include_str!("../lua/renew.lua"),
     include_str!("../lua/finish.lua"),
     include_str!("../lua/retry.lua"),
@@ -46,6 +50,7 @@ const TRANSITIONS: &[&str] = &[
     include_str!("../lua/cancel.lua"),
     include_str!("../lua/revive.lua"),
     include_str!("../lua/list.lua"),
+    include_str!("../lua/find.lua"),
     include_str!("../lua/github_acquire.lua"),
     include_str!("../lua/github_release.lua"),
     include_str!("../lua/github_look.lua"),

@@ -43,8 +43,14 @@ pub const PAGE_MAX: usize = 100;
 /// How long an `Idempotency-Key` is remembered.
 pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lanes that a worker takes from, and how often it is a lane's turn.
-/// What was fetched is delivered before more is fetched.
-const LANES: [(Stage, u32); 2] = [(Stage::Deliver, 3), (Stage::Fetch, 1)];
+/// Feedback, which somebody waits for, goes before reports; and what was fetched is
+/// delivered before more is fetched.
+const LANES: [(Stage, u32); 4] = [
+    (Stage::Comment, 4),
+    (Stage::Grade, 4),
+    (Stage::Deliver, 3),
+    (Stage::Fetch, 1),
+];
 
 /// Where the queue is.
 #[derive(Debug, Clone)]

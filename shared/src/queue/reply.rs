@@ -12,7 +12,8 @@ use super::types::{
     Advanced, Batch, Cancelled, Claimed, Loaded, Next, Receipt, Renewed, Revived, Settled,
     Submitted,
 };
-use crate::job::{Fence, Job, JobId, State};
+use crate::feedback::Grade;
+use crate::job::{FeedbackRecord, Fence, Job, JobId, State};
 
 /// What was met where something else should be; becomes
 /// [`super::QueueError::Corrupt`].
@@ -154,6 +155,7 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         Value::Nil => Ok(0),
         value => u32::try_from(number(value)?).map_err(|error| error.to_string()),
     };
+    let feedback = parts.get(16).map(feedback).transpose()?;
     let job = Job {
         id,
         kind: parse(text(at(&parts, 5)?)?)?,
@@ -173,6 +175,7 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         worker: Some(worker.to_owned()),
         reason: None,
         cancel_requested: false,
+        feedback,
     };
     Ok(Claimed {
         job,
@@ -180,6 +183,57 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         late_ms: number(at(&parts, 2)?)?,
         report,
     })
+}
+
+/// Reads what only feedback has; `told_of_feedback` in `lua/claim.lua` says in which
+/// order its parts come.
+fn feedback(value: &Value) -> Read<FeedbackRecord> {
+    let Value::Array(parts) = value else {
+        return Err(unexpected(value));
+    };
+    let known = |place| at(parts, place).map(|value| Some(value).filter(|one| **one != Value::Nil));
+    let count = |place| match known(place)? {
+        None => Ok(None),
+        Some(value) => {
+            let number = u32::try_from(number(value)?);
+            number.map(Some).map_err(|error| error.to_string())
+        }
+    };
+    let words = |place| match known(place)? {
+        None => Ok::<_, String>(None),
+        Some(value) => Ok(Some(text(value)?.to_owned())),
+    };
+    Ok(FeedbackRecord {
+        pull_request: count(0)?.ok_or("feedback on no pull request")?,
+        commit: words(1)?.ok_or("feedback on no commit")?,
+        grade: count(2)?
+            .zip(count(3)?)
+            .map(|(passed, total)| Grade { passed, total }),
+        comment_tries: count(4)?.unwrap_or_default(),
+        comment_tried_ms: known(5)?.map(number).transpose()?,
+        comment_url: words(6)?,
+        superseded_by: None,
+    })
+}
+
+pub(super) fn comment_opened(value: Value) -> Read<Option<u32>> {
+    let items = list(value)?;
+    match text(at(&items, 0)?)? {
+        "ok" => {
+            let tries = u32::try_from(number(at(&items, 1)?)?);
+            tries.map(Some).map_err(|error| error.to_string())
+        }
+        "stale" | "gone" => Ok(None),
+        other => Err(format!("the answer {other:?} to comment_open")),
+    }
+}
+
+pub(super) fn comment_closed(value: Value) -> Read<bool> {
+    match text(at(&list(value)?, 0)?)? {
+        "ok" => Ok(true),
+        "stale" | "gone" => Ok(false),
+        other => Err(format!("the answer {other:?} to comment_close")),
+    }
 }
 
 pub(super) fn advanced(value: Value) -> Read<Option<Advanced>> {
@@ -199,8 +253,8 @@ pub(super) fn loaded(value: Value) -> Read<Loaded> {
     let items = list(value)?;
     match text(at(&items, 0)?)? {
         "ok" => match items.into_iter().nth(1) {
-            Some(Value::BulkString(bytes)) => Ok(Loaded::Report(bytes)),
-            _ => Err("a report that is no string".to_owned()),
+            Some(Value::BulkString(bytes)) => Ok(Loaded::Kept(bytes)),
+            _ => Err("kept bytes that are no string".to_owned()),
         },
         "none" => Ok(Loaded::Missing),
         "stale" | "gone" => Ok(Loaded::Lost),

@@ -9,6 +9,7 @@ pub use github::{
     Resource, Want,
 };
 
+use crate::feedback::{Commit, Evaluation, Grade, PullRequest};
 use crate::job::{Fence, Job, JobId, Kind, Stage, State};
 use crate::names::{RepositoryName, Username};
 
@@ -17,16 +18,43 @@ use crate::names::{RepositoryName, Username};
 pub struct Submission {
     /// The id it will have. Sending the same id again is the same task.
     pub id: JobId,
-    /// What it is for.
-    pub kind: Kind,
     /// The repository's owner.
     pub username: Username,
     /// The repository.
     pub repository: RepositoryName,
+    /// What is to be done about it.
+    pub work: Work,
     /// How long from now, by Redis's clock, it is to wait.
     pub delay: Duration,
     /// The client's `Idempotency-Key`, if it sent one.
     pub idempotency: Option<Idempotency>,
+}
+
+/// What a task asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// The repository's open issues and contributors, sent to the webhook.
+    Report,
+    /// The feedback on a commit, as a comment on its pull request.
+    Feedback {
+        /// The pull request.
+        pull_request: PullRequest,
+        /// The commit.
+        commit: Commit,
+        /// What an evaluator found.
+        evaluation: Evaluation,
+    },
+}
+
+impl Work {
+    /// The word for it.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Report => Kind::Report,
+            Self::Feedback { .. } => Kind::Feedback,
+        }
+    }
 }
 
 /// An `Idempotency-Key` and the body that came with it, both hashed (SHA-256,
@@ -126,7 +154,8 @@ pub struct HistoryEntry {
     pub at_ms: u64,
     /// In which attempt.
     pub attempt: u32,
-    /// What: `retry`, `defer`, `release`, `bury`, `crash`, `revive`, `expire`.
+    /// What: `retry`, `defer`, `release`, `bury`, `crash`, `revive`, `expire`, `grade`,
+    /// `supersede`.
     pub event: String,
     /// In which stage.
     pub stage: Stage,
@@ -213,10 +242,11 @@ pub struct ClaimRequest {
     pub holds_nothing: bool,
     /// Which turn of the weighted round over the lanes comes next; any number.
     pub turn: u32,
-    /// Whose limits the fetches will count against, if that is known: none are
-    /// claimed while GitHub makes everybody wait.
-    pub identity: Option<Identity>,
-    /// Whether jobs are wanted that ask GitHub.
+    /// Whose limits the jobs will count against that ask GitHub, if that is known, and
+    /// how fast they may: none are claimed while GitHub makes everybody wait, and
+    /// comments no faster than they can be made.
+    pub asking: Option<(Identity, Pace)>,
+    /// Whether jobs are wanted that fetch.
     pub fetches: bool,
 }
 
@@ -275,11 +305,11 @@ pub enum Advanced {
     Lost,
 }
 
-/// What became of the wish to send a kept report.
+/// What became of the wish to read what is kept beside a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Loaded {
     /// Its stored form. The claim held when it was read.
-    Report(Vec<u8>),
+    Kept(Vec<u8>),
     /// There is none any more.
     Missing,
     /// The job is no longer the caller's.
@@ -291,6 +321,8 @@ pub enum Loaded {
 pub enum Settlement {
     /// The job is done.
     Finish,
+    /// The commit is graded; its comment waits for its turn. Counts nothing.
+    Grade(Grade),
     /// It failed; try again after the delay. Counts a failure.
     Retry {
         /// How long to wait.

@@ -37,10 +37,15 @@ impl Queue {
             .arg(limits.running_jobs.unwrap_or(0))
             .arg(limits.starts.unwrap_or(0))
             .arg(whole_ms(limits.interval));
-        let (identity, token) = request.identity.as_ref().map_or(("", ""), |identity| {
-            (identity.name.as_str(), identity.token.as_str())
-        });
-        call = call.arg(identity).arg(token);
+        call = match &request.asking {
+            Some((identity, pace)) => call
+                .arg(&identity.name)
+                .arg(&identity.token)
+                .arg(whole_ms(pace.write_gap))
+                .arg(pace.content_per_minute)
+                .arg(pace.content_per_hour),
+            None => call.arg("").arg("").arg(0).arg(0).arg(0),
+        };
         let wanted = |stage| request.fetches || stage != Stage::Fetch;
         for (stage, weight) in LANES.into_iter().filter(|(stage, _)| wanted(*stage)) {
             call = call.arg(stage.as_str()).arg(weight);
@@ -50,11 +55,49 @@ impl Queue {
 
     /// Reads the kept report of a claimed job, to be sent at once.
     pub async fn load_report(&self, id: JobId, fence: &Fence) -> Result<Loaded, QueueError> {
+        self.load(id, fence, "report").await
+    }
+
+    /// Reads what an evaluator found, as JSON, for the claimed job that was made of it.
+    pub async fn load_evaluation(&self, id: JobId, fence: &Fence) -> Result<Loaded, QueueError> {
+        self.load(id, fence, "evaluation").await
+    }
+
+    async fn load(&self, id: JobId, fence: &Fence, what: &str) -> Result<Loaded, QueueError> {
         let call = self
             .function("load")
             .arg(id.to_string())
-            .arg(fence.as_str());
+            .arg(fence.as_str())
+            .arg(what);
         self.call(call, reply::loaded).await
+    }
+
+    /// Notes that a claimed job's comment is about to be made. Only then may it be, and
+    /// once: says how many comments of this job were begun that may exist; `None` if
+    /// the job is no longer the caller's.
+    pub async fn open_comment(&self, id: JobId, fence: &Fence) -> Result<Option<u32>, QueueError> {
+        let call = self
+            .function("comment_open")
+            .arg(id.to_string())
+            .arg(fence.as_str());
+        self.call(call, reply::comment_opened).await
+    }
+
+    /// Notes that a claimed job's comment is at `url`, and that its delivery comes
+    /// next; or without one that what this claim opened is certain not to exist. Says
+    /// whether the job was still the caller's.
+    pub async fn close_comment(
+        &self,
+        id: JobId,
+        fence: &Fence,
+        url: Option<&str>,
+    ) -> Result<bool, QueueError> {
+        let call = self
+            .function("comment_close")
+            .arg(id.to_string())
+            .arg(fence.as_str())
+            .arg(url.unwrap_or_default());
+        self.call(call, reply::comment_closed).await
     }
 
     /// Keeps how far a fetch has come, in its stored form, to go on from there in a
@@ -190,6 +233,12 @@ impl Queue {
                 .function("finish")
                 .arg(id.to_string())
                 .arg(fence.as_str()),
+            Settlement::Grade(grade) => {
+                let words = format!("{} of {} requirements are met", grade.passed, grade.total);
+                back("grade", Duration::ZERO, &words)
+                    .arg(grade.passed)
+                    .arg(grade.total)
+            }
             Settlement::Retry { delay, reason } => back("retry", *delay, reason),
             Settlement::Defer { delay, reason } => back("defer", *delay, reason),
             Settlement::Release { reason } => back("release", Duration::ZERO, reason),

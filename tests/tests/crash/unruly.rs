@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hookme_shared::job::{JobId, Kind, State};
+use hookme_shared::job::{JobId, State};
 use hookme_shared::names::{RepositoryName, Username};
-use hookme_shared::queue::{Address, Clock, Explanation, Queue, Submission, Submitted, Terms};
+use hookme_shared::queue::{
+    Address, Clock, Explanation, Queue, Submission, Submitted, Terms, Work,
+};
 use hookme_shared::secret::Secret;
 use hookme_tests::redis_server::{namespace, shared_server};
 use hookme_tests::site::live;
@@ -58,7 +60,7 @@ impl Unruly {
     async fn submit(&mut self, order: &str) -> JobId {
         let task = Submission {
             id: JobId::random(),
-            kind: Kind::Report,
+            work: Work::Report,
             username: Username::parse(order).unwrap(),
             repository: RepositoryName::parse(&format!("r{}", self.jobs.len())).unwrap(),
             delay: Duration::ZERO,

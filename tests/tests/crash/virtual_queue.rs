@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use hookme_shared::job::{Fence, JobId, Kind};
+use hookme_shared::job::{Fence, JobId};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{
-    Address, Batch, ClaimRequest, Claimed, Clock, Limits, Queue, Submission, Submitted, Terms,
+    Address, Batch, ClaimRequest, Claimed, Clock, Limits, Queue, Submission, Submitted, Terms, Work,
 };
 use hookme_shared::secret::Secret;
 use hookme_tests::redis_server::{namespace, shared_server};
@@ -87,7 +87,7 @@ impl VirtualQueue {
     pub(crate) async fn submit(&self, repository: &str) -> Submitted {
         let task = Submission {
             id: JobId::random(),
-            kind: Kind::Report,
+            work: Work::Report,
             username: Username::parse("octocat").unwrap(),
             repository: RepositoryName::parse(repository).unwrap(),
             delay: Duration::ZERO,
@@ -117,7 +117,7 @@ impl VirtualQueue {
             wanted,
             holds_nothing,
             turn: 0,
-            identity: None,
+            asking: None,
             fetches: true,
         };
         self.queue.claim(worker, &request).await.unwrap()

@@ -18,7 +18,7 @@ async fn claim(crew: &Crew, wanted: usize, identity: Option<Identity>) -> Batch 
         wanted,
         holds_nothing: true,
         turn: 0,
-        identity,
+        asking: identity.map(|identity| (identity, crew.pace)),
         fetches: true,
     };
     crew.queue.claim(WORKER, &request).await.unwrap()

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use hookme_shared::job::{JobId, Kind, State};
+use hookme_shared::job::{JobId, State};
 use hookme_shared::names::{RepositoryName, Username};
-use hookme_shared::queue::{Queue, Submission};
+use hookme_shared::queue::{Queue, Submission, Work};
 use hookme_tests::eventually;
 use hookme_tests::github::{Fault, Limits, RepositorySpec};
 use hookme_tests::site::total;
@@ -30,7 +30,7 @@ async fn fill(queue: &Queue, jobs: usize) {
             for number in (client..jobs).step_by(32) {
                 let task = Submission {
                     id: JobId::random(),
-                    kind: Kind::Report,
+                    work: Work::Report,
                     username: Username::parse("octocat").unwrap(),
                     repository: RepositoryName::parse(&format!("r{number}")).unwrap(),
                     delay: Duration::ZERO,

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use hookme_shared::job::{Fence, JobId, Kind, State};
+use hookme_shared::job::{Fence, JobId, State};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{
     Address, Advanced, Cancelled, ClaimRequest, Clock, Limits, Queue, Renewed, Revived, Settled,
-    Settlement, Submission, Submitted, Terms,
+    Settlement, Submission, Submitted, Terms, Work,
 };
 use hookme_shared::secret::Secret;
 use hookme_shared::transition::{Event, Outcome};
@@ -127,7 +127,7 @@ impl Pair {
         let name = format!("r{repository}");
         let task = Submission {
             id: JobId::random(),
-            kind: Kind::Report,
+            work: Work::Report,
             username: Username::parse("o").unwrap(),
             repository: RepositoryName::parse(&name).unwrap(),
             delay: Duration::from_millis(delay_ms),
@@ -155,7 +155,7 @@ impl Pair {
             wanted,
             holds_nothing: alone,
             turn: u32::from(turn),
-            identity: None,
+            asking: None,
             fetches: true,
         };
         let batch = self.queue.claim("worker", &request).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use hookme_shared::queue::{Identity, QueueError};
+use hookme_shared::queue::{Identity, Pace, QueueError};
 use url::Url;
 
 use crate::policy::github::{PAUSE_MIN, Refusal};
@@ -92,8 +92,9 @@ pub enum Graphql {
 /// What the claim of jobs needs to know about GitHub.
 #[derive(Debug, Clone, Default)]
 pub struct Outlook {
-    /// Whose limits fetches count against; `None` if nothing is shared.
-    pub identity: Option<Identity>,
+    /// Whose limits jobs count against, and how fast all workers together may ask;
+    /// `None` if nothing is shared.
+    pub asking: Option<(Identity, Pace)>,
     /// Whether jobs of this process wait for their turn as it is.
     pub crowded: bool,
 }

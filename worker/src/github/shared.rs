@@ -102,7 +102,7 @@ impl Shared {
     pub(super) fn outlook(&self) -> Outlook {
         let governor = self.governor.get().unwrap_or(&self.first);
         Outlook {
-            identity: Some(governor.identity.clone()),
+            asking: Some((governor.identity.clone(), self.pace)),
             crowded: governor.is_crowded(),
         }
     }

@@ -5,7 +5,7 @@ use redis::Value;
 
 use super::super::types::{Counts, Cursor, Explanation, HistoryEntry, Page};
 use super::{Read, at, list, number, parse, text};
-use crate::job::{Job, JobId, Kind, Stage, State};
+use crate::job::{FeedbackRecord, Job, JobId, Kind, Stage, State};
 
 pub(in super::super) fn explanation(id: JobId, value: Value) -> Read<Option<Explanation>> {
     let items = list(value)?;
@@ -129,13 +129,18 @@ fn job(id: JobId, record: Value) -> Read<Job> {
         worker: None,
         reason: None,
         cancel_requested: false,
+        feedback: None,
     };
+    let mut feedback = FeedbackRecord::default();
     let mut missing = REQUIRED.to_vec();
     for pair in fields.chunks_exact(2) {
         let name = text(&pair[0])?;
         missing.retain(|required| *required != name);
-        set(&mut job, name, &pair[1]).map_err(|detail| format!("field {name}: {detail}"))?;
+        set(&mut job, name, &pair[1])
+            .and_then(|()| set_feedback(&mut feedback, name, &pair[1]))
+            .map_err(|detail| format!("field {name}: {detail}"))?;
     }
+    job.feedback = (job.kind == Kind::Feedback).then_some(feedback);
     match missing.first() {
         None => Ok(job),
         Some(name) => Err(format!("a record without the field {name}")),
@@ -172,6 +177,21 @@ fn set(job: &mut Job, name: &str, value: &Value) -> Read<()> {
         "worker" => job.worker = Some(text(value)?.to_owned()),
         "reason" => job.reason = Some(text(value)?.to_owned()),
         "cancel_requested" => job.cancel_requested = true,
+        _ => {}
+    }
+    Ok(())
+}
+
+fn set_feedback(feedback: &mut FeedbackRecord, name: &str, value: &Value) -> Read<()> {
+    match name {
+        "pull_request" => feedback.pull_request = parse(text(value)?)?,
+        "commit" => text(value)?.clone_into(&mut feedback.commit),
+        "passed" => feedback.grade.get_or_insert_default().passed = parse(text(value)?)?,
+        "total" => feedback.grade.get_or_insert_default().total = parse(text(value)?)?,
+        "comment_tries" => feedback.comment_tries = parse(text(value)?)?,
+        "comment_tried_ms" => feedback.comment_tried_ms = Some(number(value)?),
+        "comment_url" => feedback.comment_url = Some(text(value)?.to_owned()),
+        "superseded_by" => feedback.superseded_by = Some(parse(text(value)?)?),
         _ => {}
     }
     Ok(())

@@ -5,10 +5,10 @@ use std::time::Duration;
 use anyhow::ensure;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
-use hookme_shared::job::{JobId, Kind};
+use hookme_shared::job::JobId;
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{
-    Advanced, BATCH_MAX, ClaimRequest, Claimed, Queue, Settlement, Submission, Submitted,
+    Advanced, BATCH_MAX, ClaimRequest, Claimed, Queue, Settlement, Submission, Submitted, Work,
 };
 use hookme_worker::report::KeptReport;
 
@@ -37,7 +37,7 @@ pub(crate) async fn submit(
             let (username, repository) = names(number);
             let submission = Submission {
                 id: JobId::random(),
-                kind: Kind::Report,
+                work: Work::Report,
                 username: Username::parse(&username)?,
                 repository: RepositoryName::parse(&repository)?,
                 delay,
@@ -71,7 +71,7 @@ pub(crate) async fn fail_first_delivery(queue: &Queue) -> anyhow::Result<()> {
             wanted: BATCH_MAX,
             holds_nothing: false,
             turn: 0,
-            identity: None,
+            asking: None,
             fetches: true,
         };
         let batch = queue.claim("seed", &request).await?;

@@ -1,0 +1,54 @@
+-- The jobs of feedback on one pull request, and what they mean to each other: only the
+-- newest is to have its comment, and comments come in the order of their tasks.
+
+-- So many jobs of a pull request are listed, the newest; and for longer after the last
+-- than any that has ended is kept.
+local PULL_REQUEST_JOBS, PULL_REQUEST_MS = 100, 45 * 86400000
+
+-- What at most one live job of feedback may exist for.
+local function scope_of_feedback(username, repository, number, commit)
+    return 'feedback:' .. string.lower(username .. '/' .. repository) .. '#' .. number .. '@' .. commit
+end
+
+local function is_feedback(job) return job.scope and string.sub(job.scope, 1, 9) == 'feedback:' end
+
+-- The list of the jobs of a job's pull request.
+local function siblings_at(ns, scope) return key.pull_request(ns, string.match(scope, '^feedback:(.*)@')) end
+
+local function list_sibling(ns, scope, id, at_ms)
+    local list = siblings_at(ns, scope)
+    local last = redis.call('ZRANGE', list, -1, -1, 'WITHSCORES')
+    redis.call('ZADD', list, math.max(at_ms, (tonumber(last[2]) or 0) + 1), id)
+    redis.call('ZREMRANGEBYRANK', list, 0, -PULL_REQUEST_JOBS - 1)
+    redis.call('PEXPIRE', list, PULL_REQUEST_MS)
+end
+
+-- The jobs that a newer commit makes needless: those that wait, and of which no comment
+-- may exist.
+local function needless(ns, scope)
+    local jobs = {}
+    for _, id in ipairs(redis.call('ZRANGE', siblings_at(ns, scope), 0, -1)) do
+        local known = redis.call('HMGET', key.job(ns, id), 'state', 'comment_tried_ms')
+        if known[1] == 'scheduled' and not known[2] then jobs[#jobs + 1] = read_job(ns, id) end
+    end
+    return jobs
+end
+
+-- The older job whose comment is to come before this one's, if there is one; and the
+-- newest one that makes this one's needless.
+local function rivals(ns, job)
+    local older, newer, is_older = nil, nil, true
+    for _, id in ipairs(redis.call('ZRANGE', siblings_at(ns, job.scope), 0, -1)) do
+        local known = redis.call('HMGET', key.job(ns, id), 'state', 'comment_url')
+        local is_live = known[1] == 'scheduled' or known[1] == 'running'
+        if id == job.id then
+            is_older = false
+        elseif is_older then
+            older = older or (is_live and not known[2] and id)
+        elseif is_live or known[1] == 'succeeded' then
+            newer = id
+        end
+    end
+    if job.comment_tried_ms then newer = nil end
+    return older, newer
+end
