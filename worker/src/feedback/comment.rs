@@ -147,8 +147,11 @@ mod tests {
 
     #[test]
     fn a_character_outside_of_the_basic_plane_counts_twice() {
-        let cut = rendered(&"🎉".repeat(COMMENT_CHARS_MAX / 2)).unwrap();
-        assert!(cut.is_cut);
+        let mut comment = Comment::start(MARKER);
+        let text = "🎉".repeat(COMMENT_CHARS_MAX / 4);
+        comment.write_all(text.as_bytes()).unwrap();
+        comment.write_all(text.as_bytes()).unwrap_err();
+        let cut = comment.finish().unwrap();
         assert!(cut.text.encode_utf16().count() <= COMMENT_CHARS_MAX);
     }
 

@@ -100,6 +100,8 @@ impl Template {
     /// Checks `source` by rendering it for made-up evaluations: some requirements
     /// met, all met, and none there.
     pub fn parse(source: &str) -> Result<Self, TemplateError> {
+        // A byte order mark before the first heading would make it plain text.
+        let source = source.strip_prefix('\u{feff}').unwrap_or(source);
         let template = Self {
             source: Cow::Owned(source.to_owned()),
         };

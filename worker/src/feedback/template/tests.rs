@@ -103,21 +103,35 @@ fn every_requirement_stays_one_row_whatever_its_description_holds() {
 
 #[test]
 fn a_cut_leaves_the_grade_and_whole_rows() {
-    let requirements = vec![requirement(&"&".repeat(DESCRIPTION_CHARS_MAX), 3.0); 1_000];
-    let comment = rendered(&Template::default(), requirements).unwrap();
-    assert!(comment.is_cut);
-    assert!(comment.text.encode_utf16().count() <= COMMENT_CHARS_MAX);
-    assert!(
-        comment
-            .text
-            .starts_with("<!-- hookme:1 -->\n## Grade: 100% (")
-    );
-    let rows = comment.text.lines().filter(|line| line.starts_with("| &"));
-    assert!(rows.clone().count() > 20);
-    for row in rows {
-        assert!(row.ends_with("; | ✅ |"), "{row}");
+    // The first description moves the cut to another place in a row.
+    for first in [1, 100, 200, 300, 400] {
+        let mut requirements = vec![requirement(&"&".repeat(DESCRIPTION_CHARS_MAX), 3.0); 1_000];
+        requirements[0].description.truncate(first);
+        let comment = rendered(&Template::default(), requirements).unwrap();
+        assert!(comment.is_cut);
+        assert!(comment.text.encode_utf16().count() <= COMMENT_CHARS_MAX);
+        assert!(
+            comment
+                .text
+                .starts_with("<!-- hookme:1 -->\n## Grade: 100% (")
+        );
+        let (whole, _) = comment.text.split_once("\n\n*The rest is left").unwrap();
+        let rows: Vec<_> = whole.lines().skip(7).collect();
+        assert!(rows.len() > 20);
+        for row in rows {
+            assert!(row.starts_with("| &") && row.ends_with("; | ✅ |"), "{row}");
+        }
     }
-    assert!(comment.text.contains("The rest is left out"));
+}
+
+#[test]
+fn a_file_from_windows_renders_the_same() {
+    let source = include_str!("../default.md.j2").replace('\n', "\r\n");
+    let template = Template::parse(&format!("\u{feff}{source}")).unwrap();
+    let requirements = vec![requirement("a", 3.0), requirement("b", 1.0)];
+    let built_in = rendered(&Template::default(), requirements.clone()).unwrap();
+    let comment = rendered(&template, requirements).unwrap();
+    assert_eq!(comment.text.replace('\r', ""), built_in.text);
 }
 
 #[test]
@@ -194,8 +208,9 @@ fn what_is_wrong_is_told_with_its_line() {
     ] {
         let mistake = mistake(source);
         assert!(mistake.starts_with(told), "{mistake}");
-        assert!(mistake.chars().count() < 300 && !mistake.contains('\n'));
     }
+    let long = mistake(&format!("{{{{ {} }}}}", "a".repeat(10_000)));
+    assert!(long.starts_with("line 1: `aaa") && long.len() < 300);
 }
 
 #[test]
@@ -248,6 +263,7 @@ fn a_template_that_leaves_an_evaluation_without_words_is_refused() {
         "",
         " \n{# only a comment #}\n",
         "{% if passed < total %}fail{% endif %}",
+        "{% if passed < total or total == 0 %}fail{% endif %}",
         "{% for one in requirements %}a{% endfor %}",
     ] {
         assert_eq!(
