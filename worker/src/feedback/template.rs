@@ -1,10 +1,10 @@
 //! The template of a comment: Jinja, with what an evaluator found as its variables.
 //!
 //! The one who writes a template is trusted; what stands in the variables is not.
-//! So every text that a template prints is [escaped](super::markdown), unless the
-//! template itself says `|safe` or `{% autoescape false %}`, and a rendering can
-//! neither go on for long nor read a file or the environment. What a template builds in
-//! its own variables is not bounded, but by [`FUEL`].
+//! So every text that a template prints is escaped, unless the template itself says
+//! `|safe` or `{% autoescape false %}`. A rendering ends after a bounded number of
+//! steps and reads neither a file nor the environment. How much text a template puts
+//! into its own variables in these steps is not bounded.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -124,7 +124,8 @@ impl Template {
     ///
     /// - `marker`: one line that GitHub does not show, to find the comment again.
     ///
-    /// This may take as long as [`FUEL`] allows, on the thread of the caller.
+    /// It works on the thread of the caller: a long comment takes tens of milliseconds,
+    /// a template that goes astray can take far longer.
     pub fn render(&self, context: &Context<'_>, marker: &str) -> Result<Rendered, TemplateError> {
         let environment = environment()?;
         let template = environment.template_from_str(&self.source)?;
