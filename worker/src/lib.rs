@@ -7,6 +7,7 @@
 
 pub mod claimer;
 pub mod deliver;
+pub mod feedback;
 pub mod fetch;
 pub mod github;
 pub mod handle;

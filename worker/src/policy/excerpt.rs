@@ -7,7 +7,7 @@
 /// a line are escaped as Rust writes them (`\n`, `\u{202e}`), so that one reason
 /// stays one line wherever it is shown. An escape counts as the characters that
 /// it is written with, and is never cut in half. Quotes stay as they are.
-pub(super) fn excerpt(bytes: &[u8], chars_max: usize) -> String {
+pub(crate) fn excerpt(bytes: &[u8], chars_max: usize) -> String {
     let mut shown = String::new();
     let mut left = chars_max;
     for character in String::from_utf8_lossy(bytes).trim().chars() {

@@ -7,7 +7,7 @@
 
 pub mod caching;
 pub mod delivery;
-mod excerpt;
+pub(crate) mod excerpt;
 pub mod github;
 pub mod retry;
 pub mod retry_after;

@@ -3,6 +3,7 @@
 //! Each group takes its variables as text and checks them itself, so that all
 //! mistakes of one start can be shown together.
 
+pub mod feedback;
 pub mod github;
 pub mod pace;
 pub mod webhook;
@@ -16,6 +17,7 @@ use hookme_shared::queue::{Limits, Terms};
 use hookme_shared::settings::{LimitArguments, Mistakes, RedisArguments, RedisSettings};
 use hookme_shared::telemetry::{TelemetryArguments, TelemetrySettings};
 
+use self::feedback::{FeedbackArguments, FeedbackSettings};
 use self::github::{GithubArguments, GithubSettings};
 use self::webhook::{WebhookArguments, WebhookSettings};
 use self::work::{WorkArguments, WorkSettings};
@@ -38,6 +40,8 @@ pub struct Arguments {
     #[command(flatten)]
     webhook: WebhookArguments,
     #[command(flatten)]
+    feedback: FeedbackArguments,
+    #[command(flatten)]
     work: WorkArguments,
     #[command(flatten)]
     telemetry: TelemetryArguments,
@@ -57,6 +61,8 @@ pub struct Settings {
     pub github: GithubSettings,
     /// Where reports go.
     pub webhook: WebhookSettings,
+    /// How comments look.
+    pub feedback: FeedbackSettings,
     /// How this worker works.
     pub work: WorkSettings,
     /// How logs look.
@@ -79,7 +85,8 @@ impl Arguments {
             self.github.check(&mut mistakes),
             self.webhook.check(&mut mistakes),
         );
-        let (work, telemetry) = (
+        let (feedback, work, telemetry) = (
+            self.feedback.check(&mut mistakes),
             self.work.check(&mut mistakes),
             self.telemetry.check(&mut mistakes),
         );
@@ -89,6 +96,7 @@ impl Arguments {
                 limits,
                 github,
                 webhook,
+                feedback,
                 work,
                 telemetry,
             }),
