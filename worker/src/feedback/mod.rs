@@ -2,6 +2,6 @@
 //!
 //! [`template`] makes the comment's text. Nothing here asks GitHub.
 
-mod comment;
 mod markdown;
 pub mod template;
+mod text;

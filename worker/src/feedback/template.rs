@@ -15,9 +15,9 @@ use minijinja::value::{Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use serde::Serialize;
 
-use super::comment::Comment;
-pub use super::comment::{COMMENT_CHARS_MAX, Rendered};
 use super::markdown::escape;
+use super::text::Text;
+pub use super::text::{COMMENT_CHARS_MAX, Rendered};
 use crate::policy::excerpt::excerpt;
 
 /// The longest description that a template sees, in characters. A longer one ends
@@ -129,7 +129,7 @@ impl Template {
     pub fn render(&self, context: &Context<'_>, marker: &str) -> Result<Rendered, TemplateError> {
         let environment = environment()?;
         let template = environment.template_from_str(&self.source)?;
-        let mut comment = Comment::start(marker);
+        let mut comment = Text::start(marker);
         let variables = Value::from(Serde(Variables::of(context)));
         let failed = template.render_captured_to(variables, &mut comment).err();
         match failed {

@@ -31,7 +31,7 @@ pub struct Rendered {
 }
 
 /// A comment that is being written.
-pub(super) struct Comment {
+pub(super) struct Text {
     text: String,
     /// Where the template's own text starts, in bytes.
     start: usize,
@@ -40,7 +40,7 @@ pub(super) struct Comment {
     is_full: bool,
 }
 
-impl Comment {
+impl Text {
     /// Starts with a line that holds `marker`.
     pub(super) fn start(marker: &str) -> Self {
         let text = format!("{marker}\n");
@@ -76,7 +76,7 @@ impl Comment {
     }
 }
 
-impl io::Write for Comment {
+impl io::Write for Text {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = str::from_utf8(bytes).map_err(io::Error::other)?;
         let fits = prefix(text, self.left);
@@ -128,7 +128,7 @@ mod tests {
     const MARKER: &str = "<!-- m -->";
 
     fn rendered(text: &str) -> Result<Rendered, TemplateError> {
-        let mut comment = Comment::start(MARKER);
+        let mut comment = Text::start(MARKER);
         let written = comment.write_all(text.as_bytes());
         assert_eq!(written.is_err(), comment.is_full());
         comment.finish()
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_character_outside_of_the_basic_plane_counts_twice() {
-        let mut comment = Comment::start(MARKER);
+        let mut comment = Text::start(MARKER);
         let text = "🎉".repeat(COMMENT_CHARS_MAX / 4);
         comment.write_all(text.as_bytes()).unwrap();
         comment.write_all(text.as_bytes()).unwrap_err();
