@@ -41,15 +41,18 @@ pub struct Deliverer {
 }
 
 impl Deliverer {
-    /// Sets up the client; nothing is sent yet.
-    pub fn new(settings: &WebhookSettings) -> Result<Self, ClientError> {
+    /// Sets up the client; nothing is sent yet. `None` if there is no webhook.
+    pub fn new(settings: &WebhookSettings) -> Result<Option<Self>, ClientError> {
+        let Some(url) = settings.url.clone() else {
+            return Ok(None);
+        };
         let json = HeaderValue::from_static("application/json");
-        Ok(Self {
+        Ok(Some(Self {
             client: http::webhook_client(settings.timeout)?,
-            url: settings.url.clone(),
+            url,
             headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
             answer_time_max: ANSWER_TIME_MAX,
-        })
+        }))
     }
 
     /// POSTs `body` under `webhook_id`, once.

@@ -31,6 +31,14 @@ impl Attempt {
     }
 }
 
+/// How an attempt ends whose lease was not renewed lately.
+#[must_use]
+pub fn not_renewed() -> Settlement {
+    Settlement::Release {
+        reason: "the lease could not be renewed in time".to_owned(),
+    }
+}
+
 /// Works on jobs. The future may be dropped at any await, when the lease is lost.
 pub trait Handle: Send + Sync + 'static {
     /// What the claim of jobs needs to know about GitHub, if jobs ask it.

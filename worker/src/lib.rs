@@ -1,11 +1,12 @@
-//! The worker: claims due jobs, fetches from GitHub, delivers to the webhook,
-//! and settles.
+//! The worker: claims due jobs, does what each is for, and settles.
 //!
-//! On the line, in this order: [`claimer`], [`runner`] with [`reporter`] ([`fetch`]
-//! through [`github`], [`deliver`]), [`settler`]. Beside it: [`heartbeat`], [`reaper`], [`hints`].
+//! On the line, in this order: [`claimer`], [`runner`] with [`kinds`], [`settler`]. A
+//! report's story is [`reporter`] ([`fetch`] through [`github`], [`deliver`]), that of
+//! feedback [`commenter`] ([`feedback`] through [`github`], [`deliver`]). Beside it: [`heartbeat`], [`reaper`], [`hints`].
 //! The rules stand in [`policy`]; nothing there touches the world.
 
 pub mod claimer;
+pub mod commenter;
 pub mod deliver;
 pub mod feedback;
 pub mod fetch;
@@ -14,6 +15,7 @@ pub mod handle;
 pub mod heartbeat;
 pub mod hints;
 pub mod http;
+pub mod kinds;
 pub mod launcher;
 pub mod leases;
 pub mod metrics;
@@ -36,10 +38,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::commenter::Commenter;
 use crate::deliver::Deliverer;
 use crate::fetch::Fetcher;
 use crate::github::Github;
 use crate::http::ClientError;
+use crate::kinds::Kinds;
 use crate::launcher::Launch;
 use crate::metrics::Metrics;
 use crate::policy::retry::RetryPolicy;
@@ -66,7 +70,7 @@ pub enum RunError {
     System(#[from] std::io::Error),
 }
 
-/// Works on report jobs until `shutdown`: the one door to this crate, for the
+/// Works on jobs until `shutdown`: the one door to this crate, for the
 /// program and for tests. Serves health and metrics on `operator`, if given.
 ///
 /// # Errors
@@ -92,13 +96,21 @@ pub async fn run(
         Arc::clone(&metrics),
         beside.clone(),
     );
-    let github = github.await?;
+    let github = Arc::new(github.await?);
+    let deliverer = Deliverer::new(&settings.webhook)?;
     let reporter = Reporter {
         queue: queue.clone(),
-        fetcher: Fetcher::new(github, settings.github.include_pull_requests),
-        deliverer: Deliverer::new(&settings.webhook)?,
+        fetcher: Fetcher::new(Arc::clone(&github), settings.github.include_pull_requests),
+        deliverer: deliverer.clone(),
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,
+    };
+    let commenter = Commenter {
+        queue: queue.clone(),
+        github,
+        template: settings.feedback.template.clone(),
+        deliverer,
+        retry,
     };
     let launch = Launch {
         queue,
@@ -111,7 +123,15 @@ pub async fn run(
         metrics,
         operator,
     };
-    launch.run(reporter, shutdown).await?;
+    launch
+        .run(
+            Kinds {
+                reporter,
+                commenter,
+            },
+            shutdown,
+        )
+        .await?;
     beside.close();
     if timeout(LAST_WORDS, beside.wait()).await.is_err() {
         tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");

@@ -8,9 +8,9 @@ use hookme_shared::queue::{Advanced, Loaded, Queue, QueueError, Settlement};
 use crate::deliver::Deliverer;
 use crate::fetch::{Checkpoint, Fetcher};
 use crate::github::{Failure, Outlook};
-use crate::handle::{Attempt, Handle};
+use crate::handle::{Attempt, Handle, not_renewed};
 use crate::policy::retry::RetryPolicy;
-use crate::policy::settlement::{after_delivery, after_fetch};
+use crate::policy::settlement::{after_asking, after_delivery};
 use crate::report::KeptReport;
 
 /// Everything that a report job needs.
@@ -19,8 +19,8 @@ pub struct Reporter {
     pub queue: Queue,
     /// Asks GitHub.
     pub fetcher: Fetcher,
-    /// Sends to the webhook.
-    pub deliverer: Deliverer,
+    /// Sends to the webhook; `None` without a webhook.
+    pub deliverer: Option<Deliverer>,
     /// When a failed job is tried again.
     pub retry: RetryPolicy,
     /// `REPORT_MAX_BYTES`: the largest body that is sent.
@@ -47,6 +47,12 @@ impl Handle for Reporter {
     }
 
     async fn handle(&self, mut attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
+        let Some(deliverer) = &self.deliverer else {
+            let reason = "WEBHOOK_URL is none: there is nobody to send the report to";
+            return Ok(Some(Settlement::Bury {
+                reason: reason.to_owned(),
+            }));
+        };
         let prepared = match self.kept(&mut attempt).await? {
             Some(prepared) => prepared,
             None => self.fetched(&attempt).await?,
@@ -59,12 +65,9 @@ impl Handle for Reporter {
         // Redis has just confirmed the fence, or given it. This catches a pause since then,
         // such as a stopped process.
         if !attempt.is_ours() {
-            return Ok(Some(Settlement::Release {
-                reason: "the lease could not be renewed in time".to_owned(),
-            }));
+            return Ok(Some(not_renewed()));
         }
-        let delivery = self
-            .deliverer
+        let delivery = deliverer
             .deliver(
                 &ready.webhook_id,
                 ready.body,
@@ -114,7 +117,7 @@ impl Reporter {
         let kept = match fetched.await {
             Ok(kept) => kept,
             Err(failure) => {
-                let settlement = after_fetch(failure, job.failures, &self.retry, jitter())?;
+                let settlement = after_asking(failure, job.failures, &self.retry, jitter())?;
                 self.keep_checkpoint(attempt, &settlement, &checkpoint)
                     .await?;
                 return Ok(Prepared::Ended(settlement));

@@ -35,20 +35,21 @@ local function needless(ns, scope)
 end
 
 -- The older job whose comment is to come before this one's, if there is one; and the
--- newest one that makes this one's needless.
+-- newest one that makes this one's needless. An older one that waits, and of which no
+-- comment may exist, is needless itself.
 local function rivals(ns, job)
     local older, newer, is_older = nil, nil, true
     for _, id in ipairs(redis.call('ZRANGE', siblings_at(ns, job.scope), 0, -1)) do
-        local known = redis.call('HMGET', key.job(ns, id), 'state', 'comment_url')
-        local is_live = known[1] == 'scheduled' or known[1] == 'running'
+        local known = redis.call('HMGET', key.job(ns, id), 'state', 'comment_tried_ms', 'comment_url')
+        local state, has_begun = known[1], known[2] and not known[3]
         if id == job.id then
             is_older = false
         elseif is_older then
-            older = older or (is_live and not known[2] and id)
-        elseif is_live or known[1] == 'succeeded' then
+            older = older or ((state == 'running' and not known[3] or state == 'scheduled' and has_begun) and id)
+        elseif state == 'scheduled' or state == 'running' or state == 'succeeded' then
             newer = id
         end
     end
     if job.comment_tried_ms then newer = nil end
-    return older, newer
+    return older or nil, newer
 end

@@ -181,7 +181,7 @@ async fn fetcher(house: &House, worker: &str, tracker: &TaskTracker) -> Fetcher 
         Arc::default(),
         tracker.clone(),
     );
-    Fetcher::new(door.await.unwrap(), false)
+    Fetcher::new(Arc::new(door.await.unwrap()), false)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -48,10 +48,11 @@ impl Receiver {
     fn deliverer(&self, timeout: Duration) -> Deliverer {
         let url = self.server.url.join("/hook?key=1").unwrap();
         Deliverer::new(&WebhookSettings {
-            url,
+            url: Some(url),
             timeout,
             report_max_bytes: 1024,
         })
+        .unwrap()
         .unwrap()
     }
 
@@ -196,11 +197,12 @@ async fn a_receiver_that_is_silent_or_away_is_tried_again_and_the_reason_keeps_t
     ];
     for (url, words) in table {
         let settings = WebhookSettings {
-            url,
+            url: Some(url),
             timeout: Duration::from_millis(50),
             report_max_bytes: 1,
         };
         let delivery = Deliverer::new(&settings)
+            .unwrap()
             .unwrap()
             .deliver("job-1", Bytes::new(), false)
             .await;

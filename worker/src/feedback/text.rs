@@ -32,7 +32,7 @@ pub struct Rendered {
 
 /// A comment that is being written.
 pub(super) struct Text {
-    text: String,
+    written: String,
     /// Where the template's own text starts, in bytes.
     start: usize,
     /// How many characters still have room.
@@ -43,12 +43,12 @@ pub(super) struct Text {
 impl Text {
     /// Starts with a line that holds `marker`.
     pub(super) fn start(marker: &str) -> Self {
-        let text = format!("{marker}\n");
+        let written = format!("{marker}\n");
         Self {
-            start: text.len(),
-            left: COMMENT_CHARS_MAX.saturating_sub(chars(&text)),
+            start: written.len(),
+            left: COMMENT_CHARS_MAX.saturating_sub(chars(&written)),
             is_full: false,
-            text,
+            written,
         }
     }
 
@@ -60,17 +60,17 @@ impl Text {
     /// The comment, cut if it is full.
     pub(super) fn finish(mut self) -> Result<Rendered, TemplateError> {
         if self.is_full {
-            self.text.truncate(end_of_last_row(&self.text));
+            self.written.truncate(end_of_last_row(&self.written));
         }
-        self.text.truncate(self.text.trim_end().len());
-        if self.text.len() <= self.start {
+        self.written.truncate(self.written.trim_end().len());
+        if self.written.len() <= self.start {
             return Err(TemplateError::Empty);
         }
         if self.is_full {
-            self.text.push_str(CUT_NOTE);
+            self.written.push_str(CUT_NOTE);
         }
         Ok(Rendered {
-            text: self.text,
+            text: self.written,
             is_cut: self.is_full,
         })
     }
@@ -80,7 +80,7 @@ impl io::Write for Text {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = str::from_utf8(bytes).map_err(io::Error::other)?;
         let fits = prefix(text, self.left);
-        self.text.push_str(fits);
+        self.written.push_str(fits);
         self.left -= chars(fits);
         if fits.len() < text.len() {
             self.is_full = true;

@@ -7,6 +7,7 @@
 //! constants of this module; at each of them stands what happens then.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookme_shared::names::{RepositoryName, Username};
@@ -31,7 +32,7 @@ pub const FETCH_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// Fetches reports from the configured GitHub. One for the whole process: it holds
 /// the connections.
 pub struct Fetcher {
-    github: Github,
+    github: Arc<Github>,
     include_pull_requests: bool,
     made_with: String,
     time_max: Duration,
@@ -41,7 +42,7 @@ impl Fetcher {
     /// A fetcher that asks through this door; pull requests are reported as issues
     /// if so wished.
     #[must_use]
-    pub fn new(github: Github, include_pull_requests: bool) -> Self {
+    pub fn new(github: Arc<Github>, include_pull_requests: bool) -> Self {
         Self {
             made_with: format!("{} {include_pull_requests}", github.fingerprint()),
             github,

@@ -89,7 +89,7 @@ impl StandIn {
         let mut settings = self.settings();
         change(&mut settings);
         let pull_requests = settings.include_pull_requests;
-        Fetcher::new(Github::alone(&settings).unwrap(), pull_requests)
+        Fetcher::new(Arc::new(Github::alone(&settings).unwrap()), pull_requests)
     }
 
     pub(super) fn door(&self) -> Github {

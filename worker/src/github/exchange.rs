@@ -13,6 +13,15 @@ use super::{Failure, Github};
 use crate::policy::caching;
 use crate::policy::github::{self, Call, Reading};
 
+/// Where a GET may have its answer from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// What is kept of GitHub's answers, or else GitHub.
+    KeptToo,
+    /// GitHub, asked for the whole.
+    GithubOnly,
+}
+
 /// A GET's answer, new or kept.
 pub(super) struct Exchange {
     pub(super) reading: Reading,
@@ -22,11 +31,16 @@ pub(super) struct Exchange {
 
 impl Github {
     /// One GET, answered by GitHub or by what is kept of its answers.
-    pub(super) async fn exchange(&self, subject: &str, url: &Url) -> Result<Exchange, Failure> {
+    pub(super) async fn exchange(
+        &self,
+        subject: &str,
+        url: &Url,
+        source: Source,
+    ) -> Result<Exchange, Failure> {
         let patience = Patience::begin();
         let known = match &self.shared {
-            Some(shared) => shared.look(url, patience).await?,
-            None => Known::Unkept,
+            Some(shared) if source == Source::KeptToo => shared.look(url, patience).await?,
+            _ => Known::Unkept,
         };
         match known {
             Known::Fresh(kept) => {
@@ -50,7 +64,7 @@ impl Github {
         if let Some(asking) = &asking {
             *request.headers_mut() = asking.condition();
         }
-        let permit = self.permit(Resource::Core, patience).await?;
+        let permit = self.permit(Class::Read, Resource::Core, patience).await?;
         let sent = self.sender.send(permit, subject, request).await?;
         let reading = sent.read(subject);
         let (reply, reading) = sent.settle(reading).await?;
@@ -84,6 +98,7 @@ impl Github {
     /// The permit for a request; none is needed where nothing is shared.
     pub(super) async fn permit(
         &self,
+        class: Class,
         resource: Resource,
         patience: Patience,
     ) -> Result<Option<Permit>, Failure> {
@@ -91,7 +106,7 @@ impl Github {
             return Ok(None);
         };
         let governor = shared.governor(&self.sender, &self.address, patience);
-        let acquired = governor.await?.acquire(Class::Read, resource, patience);
+        let acquired = governor.await?.acquire(class, resource, patience);
         acquired.await.map(Some)
     }
 }

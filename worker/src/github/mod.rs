@@ -8,6 +8,7 @@
 mod address;
 mod answer;
 mod answers;
+mod create;
 mod exchange;
 mod governor;
 mod identity;
@@ -18,8 +19,9 @@ mod shared;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use hookme_shared::queue::{Queue, Resource};
+use hookme_shared::queue::{Class, Queue, Resource};
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request};
 use tokio_util::task::TaskTracker;
@@ -28,6 +30,8 @@ use url::Url;
 use self::address::Address;
 pub use self::answer::{Answer, Failure, Graphql, Outlook};
 use self::answers::Asking;
+pub use self::create::{ContentPermit, Created};
+use self::exchange::Source;
 pub use self::patience::{PATIENCE, Patience};
 use self::sender::Sender;
 use self::shared::Shared;
@@ -46,6 +50,7 @@ pub struct Github {
     address: Address,
     sender: Sender,
     has_token: bool,
+    timeout: Duration,
     shared: Option<Shared>,
 }
 
@@ -69,6 +74,7 @@ impl Github {
                 metrics: Arc::default(),
             },
             has_token: settings.authorization.is_some(),
+            timeout: settings.timeout,
             shared: None,
         })
     }
@@ -97,6 +103,12 @@ impl Github {
     pub fn fingerprint(&self) -> String {
         let token = self.shared.as_ref().map_or("", Shared::token);
         format!("{} {token}", self.address.base)
+    }
+
+    /// The longest that one request takes; what was sent before is not under way any more.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Whether GitHub is asked with a token.
@@ -128,9 +140,23 @@ impl Github {
     ///
     /// [`Failure`] says what can be done.
     pub async fn get(&self, subject: &str, url: Url) -> Result<Answer, Failure> {
+        self.follow(subject, url, Source::KeptToo).await
+    }
+
+    /// The same, and what is kept of GitHub's answers is not used: for what may have
+    /// changed since.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`] says what can be done.
+    pub async fn get_anew(&self, subject: &str, url: Url) -> Result<Answer, Failure> {
+        self.follow(subject, url, Source::GithubOnly).await
+    }
+
+    async fn follow(&self, subject: &str, url: Url, source: Source) -> Result<Answer, Failure> {
         let mut url = self.address.own(subject, url)?;
         for _ in 0..=REDIRECTS_MAX {
-            let exchange = self.exchange(subject, &url).await?;
+            let exchange = self.exchange(subject, &url, source).await?;
             match exchange.reading {
                 Reading::Body | Reading::Created => {
                     let next = self.address.next(subject, &url, &exchange.headers)?;
@@ -182,7 +208,9 @@ impl Github {
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
         *request.body_mut() = Some(query.to_string().into());
-        let permit = self.permit(Resource::Graphql, Patience::begin()).await?;
+        let permit = self
+            .permit(Class::Read, Resource::Graphql, Patience::begin())
+            .await?;
         let sent = self.sender.send(permit, subject, request).await?;
         let Reply {
             status,

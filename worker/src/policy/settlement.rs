@@ -9,12 +9,12 @@ use super::delivery::Delivery;
 use super::retry::RetryPolicy;
 use crate::github::Failure;
 
-/// What becomes of a job whose report could not be fetched: an error if that lies
-/// with Redis.
+/// What becomes of a job that GitHub did not give what it asked for: an error if that
+/// lies with Redis.
 ///
 /// - `failures`: failures before this one.
 /// - `jitter`: a uniform sample in `[0, 1]`.
-pub fn after_fetch(
+pub fn after_asking(
     failure: Failure,
     failures: u32,
     retry: &RetryPolicy,
@@ -31,7 +31,38 @@ pub fn after_fetch(
     }
 }
 
-/// What becomes of a job whose report was sent.
+/// What becomes of a job whose comment may exist, if looking for it failed: an error if
+/// that lies with Redis. Tries are never used up, as to give it up would be to guess.
+///
+/// - `failures`: failures before this one.
+/// - `jitter`: a uniform sample in `[0, 1]`.
+pub fn after_looking(
+    failure: Failure,
+    failures: u32,
+    retry: &RetryPolicy,
+    jitter: f64,
+) -> Result<Settlement, QueueError> {
+    let unknown = |reason| format!("whether its comment was made is not known: {reason}");
+    match failure {
+        Failure::Final { reason } => Ok(Settlement::Bury {
+            reason: unknown(reason),
+        }),
+        Failure::Later {
+            reason,
+            retry_after,
+        } => Ok(Settlement::Retry {
+            delay: retry.delay(
+                NonZeroU32::MIN.saturating_add(failures),
+                jitter,
+                retry_after,
+            ),
+            reason: unknown(reason),
+        }),
+        Failure::Wait { .. } | Failure::Queue(_) => after_asking(failure, failures, retry, jitter),
+    }
+}
+
+/// What becomes of a job whose result was sent to the webhook.
 ///
 /// - `failures`: failures before this one.
 /// - `jitter`: a uniform sample in `[0, 1]`.
@@ -79,6 +110,7 @@ pub fn after_failure(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::retry::BACKOFF_MAX;
 
     #[test]
     fn three_retries_make_four_tries() {
@@ -100,8 +132,23 @@ mod tests {
             delay,
             reason: String::new(),
         };
-        let settlement = after_fetch(wait, 9, &retry, 1.0).unwrap();
+        let settlement = after_asking(wait, 9, &retry, 1.0).unwrap();
         assert!(matches!(settlement, Settlement::Defer { delay: kept, .. } if kept == delay));
+    }
+
+    #[test]
+    fn looking_for_a_comment_is_not_given_up_while_it_can_succeed() {
+        let retry = RetryPolicy::new(Duration::from_secs(5), 0);
+        let later = || Failure::Later {
+            reason: "503".to_owned(),
+            retry_after: None,
+        };
+        let end = after_looking(later(), 99, &retry, 0.0).unwrap();
+        assert!(matches!(end, Settlement::Retry { delay, .. } if delay == BACKOFF_MAX));
+        assert!(matches!(
+            after_asking(later(), 99, &retry, 0.0),
+            Ok(Settlement::Bury { .. })
+        ));
     }
 
     #[test]
@@ -111,7 +158,7 @@ mod tests {
             reason: "gone".to_owned(),
         };
         assert!(matches!(
-            after_fetch(gone, 0, &retry, 0.0),
+            after_asking(gone, 0, &retry, 0.0),
             Ok(Settlement::Bury { .. })
         ));
         let disabled = Delivery::Final {

@@ -12,10 +12,15 @@ use super::TIMEOUTS;
 /// The largest value that Redis stores in one key, in bytes.
 const REDIS_VALUE_MAX: u64 = 512 * 1024 * 1024;
 
+/// What `WEBHOOK_URL` is where there is no webhook. To leave it out is a mistake, as
+/// reports would have nowhere to go.
+const NO_WEBHOOK: &str = "none";
+
 /// The variables about the webhook, as they were given.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WebhookArguments {
-    /// Where reports are sent (required)
+    /// Where reports are sent, and word of feedback (required); none: nowhere, and
+    /// tasks of feedback only
     #[arg(long, env, value_name = "URL", hide_env_values = true)]
     pub webhook_url: Option<Secret>,
 
@@ -31,8 +36,9 @@ pub struct WebhookArguments {
 /// Checked settings about the webhook. `Debug` shows only the URL's origin.
 #[derive(Clone)]
 pub struct WebhookSettings {
-    /// Where reports are sent. Its query may hold a secret.
-    pub url: Url,
+    /// Where reports are sent, and word of feedback; `None`: nowhere. Its query may hold
+    /// a secret.
+    pub url: Option<Url>,
     /// The longest that one delivery may take, with the answer's body.
     pub timeout: Duration,
     /// The largest report, in bytes of its body.
@@ -44,7 +50,11 @@ impl WebhookArguments {
     #[must_use]
     pub fn check(&self, mistakes: &mut Mistakes) -> Option<WebhookSettings> {
         let given = self.webhook_url.as_ref().map_or("", Secret::expose);
-        let url = mistakes.parse_http_url("WEBHOOK_URL", given);
+        let url = if given == NO_WEBHOOK {
+            Some(None)
+        } else {
+            mistakes.parse_http_url("WEBHOOK_URL", given).map(Some)
+        };
         let timeout = mistakes.parse_ms("WEBHOOK_TIMEOUT", &self.webhook_timeout, TIMEOUTS);
         let bytes = mistakes.parse_count(
             "REPORT_MAX_BYTES",
@@ -63,7 +73,8 @@ impl WebhookArguments {
 impl fmt::Debug for WebhookSettings {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = formatter.debug_struct("WebhookSettings");
-        shown.field("url", &self.url.origin().ascii_serialization());
+        let origin = |url: &Url| url.origin().ascii_serialization();
+        shown.field("url", &self.url.as_ref().map(origin));
         shown.field("timeout", &self.timeout);
         shown
             .field("report_max_bytes", &self.report_max_bytes)
@@ -97,9 +108,17 @@ mod tests {
             "1024",
         ))
         .unwrap();
-        assert_eq!(settings.url.as_str(), "http://10.0.0.1:8080/hook?key=1");
+        let url = settings.url.unwrap();
+        assert_eq!(url.as_str(), "http://10.0.0.1:8080/hook?key=1");
         assert_eq!(settings.timeout, Duration::from_millis(250));
         assert_eq!(settings.report_max_bytes, 1024);
+    }
+
+    #[test]
+    fn that_there_is_no_webhook_is_said_and_not_left_out() {
+        let checked = |url| checked(&args(url, "250", "1024"));
+        assert_eq!(checked(Some("none")).unwrap().url, None);
+        assert!(checked(Some("")).is_err() && checked(None).is_err());
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let retry = RetryPolicy::new(settings.work.reschedule_interval, 0);
     let reporter = Reporter {
         queue: queue.clone(),
-        fetcher: Fetcher::new(Github::alone(&settings.github)?, false),
+        fetcher: Fetcher::new(Arc::new(Github::alone(&settings.github)?), false),
         deliverer: Deliverer::new(&settings.webhook)?,
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,

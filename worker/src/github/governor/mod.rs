@@ -46,6 +46,13 @@ struct Waiting {
     answer: oneshot::Sender<Result<Start, Failure>>,
 }
 
+impl Waiting {
+    /// Whether it makes content, and so goes before the others.
+    fn is_content(&self) -> bool {
+        self.want.class == Class::Content
+    }
+}
+
 /// What a request was granted.
 struct Start {
     at: Instant,

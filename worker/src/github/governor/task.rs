@@ -107,7 +107,9 @@ impl GovernorTask {
                 self.again = (self.again * 2).min(AGAIN_MAX);
             }
         }
-        lock(&self.board).oldest = self.waiting.front().map(|waiting| waiting.since);
+        // A comment waits for a gap, and keeps nobody from reading meanwhile.
+        let reads = self.waiting.iter().filter(|one| !one.is_content());
+        lock(&self.board).oldest = reads.map(|waiting| waiting.since).min();
     }
 
     /// Redis did not say what may start: nobody waits for it, and nothing is sent.
@@ -195,13 +197,14 @@ impl GovernorTask {
         for (one, granted) in asked.into_iter().zip(granted) {
             self.answered(one, granted, now);
         }
-        self.waiting.make_contiguous().sort_by_key(|one| one.since);
         Ok(())
     }
 
-    /// Takes out those that are worth asking for, the oldest first, as many as there is
-    /// room for. Who has waited too long is told so.
+    /// Takes out those that are worth asking for, comments before the others and the
+    /// oldest first, as many as there is room for. Who has waited too long is told so.
     fn choose(&mut self, now: Instant) -> Vec<Waiting> {
+        let waiting = self.waiting.make_contiguous();
+        waiting.sort_by_key(|one| (!one.is_content(), one.since));
         let (room, mut chosen) = (self.room(), Vec::new());
         for one in std::mem::take(&mut self.waiting) {
             if one.answer.is_closed() {

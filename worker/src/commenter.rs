@@ -1,0 +1,268 @@
+//! Works on feedback jobs: the story of one attempt, from the grade to the comment on
+//! the pull request and the word of it to the webhook.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookme_shared::feedback::Evaluation;
+use hookme_shared::job::{FeedbackRecord, Job, Stage};
+use hookme_shared::queue::{Loaded, Queue, QueueError, Settlement};
+
+use crate::deliver::Deliverer;
+use crate::feedback::comment::Comment;
+use crate::feedback::news::news;
+use crate::feedback::template::{Context, Rendered, Template};
+use crate::github::{Created, Failure, Github, Outlook};
+use crate::handle::{Attempt, Handle, not_renewed};
+use crate::policy::outbox::{self, Step, TRIES_MAX};
+use crate::policy::retry::RetryPolicy;
+use crate::policy::settlement::{after_asking, after_delivery, after_looking};
+
+/// Everything that a feedback job needs.
+pub struct Commenter {
+    /// Where jobs are.
+    pub queue: Queue,
+    /// Takes comments.
+    pub github: Arc<Github>,
+    /// What a comment looks like.
+    pub template: Template,
+    /// Tells the webhook of a comment; `None` without a webhook.
+    pub deliverer: Option<Deliverer>,
+    /// When a failed job is tried again.
+    pub retry: RetryPolicy,
+}
+
+/// How a part of the story ended.
+enum Told<T> {
+    /// The story goes on with this.
+    On(T),
+    /// The attempt ends like this.
+    Ended(Settlement),
+    /// The job is another's by now.
+    Lost,
+}
+
+impl Handle for Commenter {
+    fn outlook(&self) -> Outlook {
+        self.github.outlook()
+    }
+
+    async fn handle(&self, attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
+        let Some(feedback) = &attempt.job.feedback else {
+            return Ok(Some(bury("its record names no commit")));
+        };
+        let told = match (attempt.job.stage, &feedback.comment_url) {
+            (Stage::Deliver, Some(url)) => Told::On(url.clone()),
+            (Stage::Comment, _) => self.comment(&attempt, feedback).await?,
+            (Stage::Grade | Stage::Fetch | Stage::Deliver, _) => {
+                match self.evaluation(&attempt).await? {
+                    Told::On(evaluation) => Told::Ended(Settlement::Grade(evaluation.grade())),
+                    Told::Ended(settlement) => Told::Ended(settlement),
+                    Told::Lost => Told::Lost,
+                }
+            }
+        };
+        match told {
+            Told::On(url) => Ok(Some(self.tell(&attempt, feedback, &url).await)),
+            Told::Ended(settlement) => Ok(Some(settlement)),
+            Told::Lost => Ok(None),
+        }
+    }
+}
+
+impl Commenter {
+    async fn evaluation(&self, attempt: &Attempt) -> Result<Told<Evaluation>, QueueError> {
+        let load = self.queue.load_evaluation(attempt.job.id, &attempt.fence);
+        let bytes = match load.await? {
+            Loaded::Kept(bytes) => bytes,
+            Loaded::Missing => return Ok(Told::Ended(bury("its evaluation is gone"))),
+            Loaded::Lost => return Ok(Told::Lost),
+        };
+        Ok(match serde_json::from_slice(&bytes) {
+            Ok(evaluation) => Told::On(evaluation),
+            Err(error) => Told::Ended(bury(&format!("its evaluation cannot be read: {error}"))),
+        })
+    }
+
+    /// Brings it about that the comment exists, once; says where it is.
+    async fn comment(
+        &self,
+        attempt: &Attempt,
+        feedback: &FeedbackRecord,
+    ) -> Result<Told<String>, QueueError> {
+        let evaluation = match self.evaluation(attempt).await? {
+            Told::On(evaluation) => evaluation,
+            Told::Ended(settlement) => return Ok(Told::Ended(settlement)),
+            Told::Lost => return Ok(Told::Lost),
+        };
+        let comment = match self.write(&attempt.job, feedback, evaluation).await {
+            Ok(comment) => comment,
+            Err(reason) => return Ok(Told::Ended(bury(&reason))),
+        };
+        let claimed_ms = attempt.job.started_ms.unwrap_or_default();
+        let term = self.github.timeout();
+        match outbox::next(feedback.comment_tried_ms, claimed_ms, term) {
+            Step::Create => self.create(attempt, &comment).await,
+            Step::Wait(delay) => {
+                let reason = "the request for it may be under way";
+                Ok(Told::Ended(unclear(reason, delay)))
+            }
+            Step::Look => self.look(attempt, feedback, &comment).await,
+        }
+    }
+
+    /// The comment as it is to be; or why it cannot be written.
+    async fn write(
+        &self,
+        job: &Job,
+        feedback: &FeedbackRecord,
+        evaluation: Evaluation,
+    ) -> Result<Comment, String> {
+        if !self.github.has_token() {
+            return Err("API_TOKEN is not set: GitHub takes comments only from a user".to_owned());
+        }
+        let marker = outbox::marker(job.id);
+        let rendered = self.render(job, feedback, evaluation, marker.clone());
+        let rendered = rendered
+            .await
+            .map_err(|reason| format!("the comment cannot be written: {reason}"))?;
+        if rendered.is_cut {
+            tracing::warn!(job.id = %job.id, "the comment is longer than GitHub takes, and is cut");
+        }
+        let (owner, repository) = (job.username.as_str(), job.repository.as_str());
+        let number = feedback.pull_request.to_string();
+        let segments = ["repos", owner, repository, "issues", &number, "comments"];
+        let url = self.github.url(&segments);
+        Ok(Comment {
+            subject: format!("pull request {owner}/{repository}#{number}"),
+            url: url.ok_or("its repository cannot stand in an address")?,
+            text: rendered.text,
+            marker,
+        })
+    }
+
+    /// The comment's text. A template can keep a thread busy for a while, so it gets one
+    /// on which nothing waits.
+    async fn render(
+        &self,
+        job: &Job,
+        feedback: &FeedbackRecord,
+        evaluation: Evaluation,
+        marker: String,
+    ) -> Result<Rendered, String> {
+        let (template, job, feedback) = (self.template.clone(), job.clone(), feedback.clone());
+        let rendering = tokio::task::spawn_blocking(move || {
+            let context = Context {
+                owner: &job.username,
+                repository: &job.repository,
+                pull_request: feedback.pull_request,
+                commit: &feedback.commit,
+                evaluation: &evaluation,
+            };
+            template.render(&context, &marker)
+        });
+        let rendered = rendering.await.map_err(|error| error.to_string())?;
+        rendered.map_err(|error| error.to_string())
+    }
+
+    /// Looks whether the comment that an earlier attempt began exists; makes it if not.
+    async fn look(
+        &self,
+        attempt: &Attempt,
+        feedback: &FeedbackRecord,
+        comment: &Comment,
+    ) -> Result<Told<String>, QueueError> {
+        let job = &attempt.job;
+        match comment.find(&self.github, job.created_ms).await {
+            Ok(Some(url)) => {
+                tracing::info!(job.id = %job.id, "the comment of an earlier attempt exists");
+                self.close(attempt, url).await
+            }
+            Ok(None) if feedback.comment_tries >= TRIES_MAX => {
+                let reason = format!("GitHub made no comment in {TRIES_MAX} tries");
+                Ok(Told::Ended(bury(&reason)))
+            }
+            Ok(None) => self.create(attempt, comment).await,
+            Err(failure) => {
+                let end = after_looking(failure, job.failures, &self.retry, jitter())?;
+                Ok(Told::Ended(end))
+            }
+        }
+    }
+
+    /// Makes the comment, once. That it is about to be made stands in Redis before.
+    async fn create(
+        &self,
+        attempt: &Attempt,
+        comment: &Comment,
+    ) -> Result<Told<String>, QueueError> {
+        let (id, fence) = (attempt.job.id, &attempt.fence);
+        let permit = match self.github.content_permit().await {
+            Ok(permit) => permit,
+            Err(failure) => return self.not_made(attempt, failure),
+        };
+        if self.queue.open_comment(id, fence).await?.is_none() {
+            return Ok(Told::Lost);
+        }
+        if !attempt.is_ours() {
+            return Ok(Told::Ended(not_renewed()));
+        }
+        match comment.create(&self.github, permit).await {
+            Created::Made(described) => self.close(attempt, comment.address(&described)).await,
+            Created::Not(failure) => {
+                if !self.queue.close_comment(id, fence, None).await? {
+                    return Ok(Told::Lost);
+                }
+                self.not_made(attempt, failure)
+            }
+            Created::Unclear { reason } => {
+                tracing::warn!(job.id = %id, reason, "whether a comment was made is not known; it is looked for before it is made again");
+                Ok(Told::Ended(unclear(&reason, self.github.timeout())))
+            }
+        }
+    }
+
+    /// Notes where the comment is.
+    async fn close(&self, attempt: &Attempt, url: String) -> Result<Told<String>, QueueError> {
+        let (id, fence) = (attempt.job.id, &attempt.fence);
+        let is_ours = self.queue.close_comment(id, fence, Some(&url)).await?;
+        Ok(if is_ours { Told::On(url) } else { Told::Lost })
+    }
+
+    fn not_made(&self, attempt: &Attempt, failure: Failure) -> Result<Told<String>, QueueError> {
+        let end = after_asking(failure, attempt.job.failures, &self.retry, jitter())?;
+        Ok(Told::Ended(end))
+    }
+
+    /// Tells the webhook where the comment is, if there is one to tell. Redis has just
+    /// confirmed the fence, or given it.
+    async fn tell(&self, attempt: &Attempt, feedback: &FeedbackRecord, url: &str) -> Settlement {
+        let Some(deliverer) = &self.deliverer else {
+            return Settlement::Finish;
+        };
+        if !attempt.is_ours() {
+            return not_renewed();
+        }
+        let (job, body) = (&attempt.job, news(&attempt.job, feedback, url));
+        let delivery = deliverer.deliver(&job.id.to_string(), body, false).await;
+        after_delivery(delivery, job.failures, &self.retry, jitter())
+    }
+}
+
+fn bury(reason: &str) -> Settlement {
+    Settlement::Bury {
+        reason: reason.to_owned(),
+    }
+}
+
+/// How an attempt ends after which the comment may exist. That is no failure of the job.
+fn unclear(reason: &str, delay: Duration) -> Settlement {
+    Settlement::Defer {
+        delay,
+        reason: format!("whether its comment was made is not known: {reason}"),
+    }
+}
+
+fn jitter() -> f64 {
+    rand::random_range(0.0..1.0)
+}
