@@ -200,13 +200,17 @@ impl House {
     }
 
     /// A worker that does with a job what a handler of the test's says, under
-    /// these terms: to be completed, and then run by [`House::launch`].
+    /// these terms and by this clock: to be completed, and then run by
+    /// [`House::launch`].
     ///
     /// # Errors
     ///
     /// When the queue's address is no address.
-    pub fn launch_of(&self, worker: &str, terms: Terms) -> anyhow::Result<Launch> {
-        let address = address(&self.redis_url, &self.namespace, PATIENCE);
+    pub fn launch_of(&self, worker: &str, terms: Terms, clock: Clock) -> anyhow::Result<Launch> {
+        let address = Address {
+            clock,
+            ..address(&self.redis_url, &self.namespace, PATIENCE)
+        };
         Ok(Launch {
             queue: Queue::new(&address, terms)?,
             address,

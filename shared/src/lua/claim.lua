@@ -109,6 +109,7 @@ local function through_gate(ns, args, lanes, lane, at_ms)
         until_ms = at_ms + args[14]
     end
     if until_ms then lanes.opens_ms = math.min(lanes.opens_ms or until_ms, until_ms) end
+    if class == 'content' then lanes.content_opens_ms = until_ms end
 end
 
 -- The lanes that are open with what is due in each, and a round of turns in which
@@ -288,6 +289,7 @@ register('claim', { 'allow-oom' }, function(keys, args)
     local lanes = open_lanes(ns, args, settings[4], at_ms, room)
     local plan = choose(ns, args, lanes, room, starts_left, at_ms)
     local others = write_others(ns, plan, at_ms)
+    if lanes.content_opens_ms then note_content_opens(ns, args[12], lanes.content_opens_ms) end
     local batch = write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
     if plan.when_empty then return { 'empty', 0, batch } end

@@ -70,11 +70,16 @@ local function why_github(ns, job, at_ms)
     return 'waits for ' .. awaited(scope) .. ' until ' .. clock(until_ms), until_ms
 end
 
--- What a comment waits for that is due.
-local function why_comment(ns, job, ahead)
+-- What a comment waits for beside its time.
+local function why_comment(ns, job, ahead, at_ms)
     local older = rivals(ns, job)
     if older then return 'waits for task ' .. older .. ' to end, whose commit of this pull request is older' end
-    if ahead > 0 then return 'waits for its turn: comments are made at the pace that GitHub allows, with ' .. ahead .. ' before it' end
+    local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
+    local opens_ms = identity and known_ms(read_limits(ns, identity), 'content_opens_ms') or 0
+    if tonumber(job.due_ms) > at_ms or opens_ms <= at_ms then return nil end
+    local turn = 'waits for its turn: comments are made at the pace that GitHub allows, the next at ' .. clock(opens_ms)
+    if ahead > 0 then return turn .. ', with ' .. ahead .. ' before it' end
+    return turn, opens_ms
 end
 
 local function why_scheduled(ns, job, ahead, at_ms)
@@ -84,8 +89,10 @@ local function why_scheduled(ns, job, ahead, at_ms)
     end
     local github, until_ms = why_github(ns, job, at_ms)
     if github then return github, until_ms end
-    local comment = job.stage == 'comment' and why_comment(ns, job, due_ms <= at_ms and ahead or 0)
-    if comment then return comment end
+    if job.stage == 'comment' then
+        local comment, opens_ms = why_comment(ns, job, ahead, at_ms)
+        if comment then return comment, opens_ms end
+    end
     if due_ms <= at_ms then return why_due(ns, job, ahead, at_ms) end
     if job.reason and job.resumes then return 'waits until ' .. clock(due_ms) .. ' to go on: ' .. whole_reason(ns, job), due_ms end
     if job.reason then return 'waits until ' .. clock(due_ms) .. ' to try again: ' .. whole_reason(ns, job), due_ms end

@@ -5,6 +5,7 @@
 --   <scope>:probe :probe_until_ms          the one request that tries whether it is over
 --   probe_claimed_ms                       when a job was last claimed to send that one
 --   content_claim_ms                       no job that makes content is claimed sooner
+--   content_opens_ms                       when one is, as the last claim found
 --   <resource>:limit :remaining :reset_ms  what GitHub said is left of its hour
 --   read_next_ms write_next_ms             no request, no write starts sooner
 --   served                                 the worker that had the last turn
@@ -191,6 +192,12 @@ end
 
 local function note_content_claim(ns, identity, write_gap_ms, at_ms)
     redis.call('HSET', key.github_limits(ns, identity), 'content_claim_ms', digits(at_ms + write_gap_ms))
+    redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
+end
+
+-- For people, who do not know the caps.
+local function note_content_opens(ns, identity, opens_ms)
+    redis.call('HSET', key.github_limits(ns, identity), 'content_opens_ms', digits(opens_ms))
     redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
 end
 

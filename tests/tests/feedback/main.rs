@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod crowd;
 mod desk;
 mod order;
 mod outbox;

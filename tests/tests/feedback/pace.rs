@@ -164,11 +164,14 @@ async fn comments_that_wait_for_their_turn_say_so() {
         .list(hookme_shared::job::State::Scheduled, None, 10)
         .await
         .unwrap();
-    let why = desk.job(page.jobs[1].id).await.why;
-    assert!(
-        why.contains("at the pace that GitHub allows, with 1 before it"),
-        "{why}"
-    );
+    // Whose limits they are is known from the first request on.
+    acquire(&desk, "one").await;
+    let why = desk.job(page.jobs[1].id).await;
+    let words = "comments are made at the pace that GitHub allows, the next at 22:13:21 UTC";
+    assert!(why.why.contains(words), "{}", why.why);
+    assert!(why.why.ends_with("with 1 before it"), "{}", why.why);
+    let next = desk.job(page.jobs[0].id).await;
+    assert_eq!(next.until_ms, Some(desk.now_ms + 1_000), "{}", next.why);
     desk.put_back(&first).await;
 }
 

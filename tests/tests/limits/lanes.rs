@@ -82,7 +82,9 @@ async fn a_worker_with_one_permit_keeps_the_turns_from_claim_to_claim() {
     fill(&house.queue, 24).await;
     let last = submit(&house.queue, "last").await;
     let note = Note::default();
-    let launch = house.launch_of("note", Terms::default()).unwrap();
+    let launch = house
+        .launch_of("note", Terms::default(), Clock::Redis)
+        .unwrap();
     house.launch(launch, note.clone()).await.unwrap();
     house
         .ended(last, PATIENCE + Duration::from_secs(10))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use hookme_shared::queue::{Limits, QueueError, Settlement, Terms};
+use hookme_shared::queue::{Clock, Limits, QueueError, Settlement, Terms};
 use hookme_tests::github::{Fault, RepositorySpec};
 use hookme_tests::site::SiteOptions;
 use hookme_tests::{House, Site, eventually};
@@ -55,6 +55,7 @@ async fn three_workers_together_run_as_many_jobs_as_may_run_and_the_next_when_on
                     limits,
                     ..Terms::default()
                 },
+                Clock::Redis,
             )
             .unwrap();
         launch.concurrency = 4;

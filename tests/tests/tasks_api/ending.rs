@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookme_shared::job::{JobId, State};
-use hookme_shared::queue::{QueueError, Settlement, Terms};
+use hookme_shared::queue::{Clock, QueueError, Settlement, Terms};
 use hookme_tests::House;
 use hookme_worker::handle::{Attempt, Handle};
 use reqwest::Method;
@@ -53,6 +53,7 @@ async fn cancelling_a_running_task_asks_its_worker_which_then_lets_go() {
                 lease,
                 ..Terms::default()
             },
+            Clock::Redis,
         )
         .unwrap();
     house.launch(launch, Endless).await.unwrap();
