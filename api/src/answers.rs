@@ -1,7 +1,7 @@
 //! What clients get to read, apart from errors. These types are the API's
 //! promise; the queue's own may change without them.
 
-use hookme_shared::job::Job;
+use hookme_shared::job::{Job, Kind};
 use hookme_shared::queue::{Complaint, Explanation, HistoryEntry, Page, Receipt};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -23,7 +23,7 @@ pub(crate) struct Taken {
     /// When it may start: RFC 3339, in UTC.
     #[schema(example = "2025-11-21T20:37:00.050Z", format = DateTime)]
     due_at: String,
-    /// There, and true, if a live task had the repository already.
+    /// There, and true, if a live task did the same already.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
 }
@@ -41,9 +41,13 @@ impl Taken {
         }
     }
 
-    /// The live task that has the repository.
-    pub(crate) fn duplicate(receipt: Receipt) -> Self {
-        let taken = Self::new("a task for this repository is live already", receipt);
+    /// The live task of this kind that does the same.
+    pub(crate) fn duplicate(kind: Kind, receipt: Receipt) -> Self {
+        let ok = match kind {
+            Kind::Report => "a task for this repository is live already",
+            Kind::Feedback => "feedback on this commit is live already",
+        };
+        let taken = Self::new(ok, receipt);
         Self {
             duplicate: true,
             ..taken

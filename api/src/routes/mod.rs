@@ -5,6 +5,7 @@ mod docs;
 mod health;
 mod scrape;
 mod task;
+mod task_request;
 mod tasks;
 
 use std::sync::Arc;

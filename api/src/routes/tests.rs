@@ -12,6 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
+use crate::admission::Wish;
 use crate::problem::PROBLEM_JSON;
 use crate::problem_kinds;
 
@@ -226,6 +227,18 @@ async fn the_description_covers_every_route_and_status() {
     assert_eq!(description["paths"].as_object().unwrap().len(), 7);
     let required = &description["components"]["schemas"]["TaskRequest"]["required"];
     assert_eq!(*required, serde_json::json!(["username", "repository"]));
+}
+
+#[tokio::test]
+async fn every_example_of_a_task_is_one() {
+    let (_, description) = ask(request("GET", "/openapi.json").body(Body::empty()).unwrap()).await;
+    let content = &description["paths"]["/tasks"]["post"]["requestBody"]["content"];
+    let examples = content["application/json"]["examples"].as_object().unwrap();
+    assert_eq!(examples.len(), 3);
+    for (name, example) in examples {
+        let wish = Wish::parse(example["value"].to_string().as_bytes());
+        assert!(wish.is_ok(), "{name}: {wish:?}");
+    }
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ const NO_TASKS: [(&str, &str); 25] = [
     ),
     (
         r#"{"username": "a", "repository": "r", "kind": "coffee"}"#,
-        "field kind must be report",
+        "field kind must be report or feedback",
     ),
 ];
 
