@@ -12,7 +12,7 @@ use hookme_shared::job::{self, JobId};
 use hookme_shared::queue::{Cancelled, Revived};
 
 use super::{Api, tasks};
-use crate::answers::{CancelAnswer, TaskExplained};
+use crate::answers::{CancelAnswer, TaskExplained, examples};
 use crate::problem::{Problem, ProblemAnswer};
 
 /// The `{id}` of a path. It is a text here because a word that cannot be an id
@@ -33,7 +33,9 @@ fn read_id(path: IdPath) -> Result<JobId, Problem> {
     tag = "Tasks",
     params(("id" = String, Path, description = "The task's id")),
     responses(
-        (status = 200, description = "The task", body = TaskExplained),
+        (status = 200, description = "The task", body = TaskExplained, examples(
+            ("report" = (summary = "A report", value = json!(examples::report_explained()))),
+            ("feedback" = (summary = "Feedback", value = json!(examples::feedback_explained()))))),
         (status = 404, description = "No task has this id", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 500, description = "This version cannot read the task", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 503, description = "Redis is away", body = ProblemAnswer, content_type = "application/problem+json",

@@ -13,7 +13,7 @@ use hookme_shared::queue::{Receipt, Submission, Submitted};
 use super::task_request::{TaskRequest, feedback, feedback_in_base64, report};
 use super::{Api, body};
 use crate::admission::Wish;
-use crate::answers::{Taken, TaskPage};
+use crate::answers::{Taken, TaskPage, examples};
 use crate::headers::{check_content_type, idempotency_key};
 use crate::listing::{Listing, ListingQuery};
 use crate::problem::{Problem, ProblemAnswer};
@@ -96,16 +96,21 @@ pub(super) fn taken(receipt: Receipt) -> Response {
 
 /// List tasks
 ///
-/// Scheduled tasks come by due time, running ones by the end of their lease, and
-/// ended ones with the newest first. Tasks move while one lists them: a task can
-/// be missed or be shown twice.
+/// Those in a state: scheduled tasks come by due time, running ones by the end of their
+/// lease, and ended ones with the newest first. Tasks move while one lists them: a task
+/// can be missed or be shown twice.
+///
+/// Or, with `username`, `repository` and `pull_request`, the feedback on that pull
+/// request, the newest first: the newest 100 at most, and no page after it.
 #[utoipa::path(
     get,
     path = "/tasks",
     tag = "Tasks",
     params(ListingQuery),
     responses(
-        (status = 200, description = "A page of tasks", body = TaskPage),
+        (status = 200, description = "A page of tasks", body = TaskPage, examples(
+            ("state" = (summary = "Tasks in a state", value = json!(examples::page_of_state()))),
+            ("pull_request" = (summary = "Feedback on a pull request", value = json!(examples::page_of_pull_request()))))),
         (status = 400, description = "A parameter is not what it must be", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 503, description = "Redis is away", body = ProblemAnswer, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds to wait"))),
@@ -116,9 +121,22 @@ pub(super) async fn list(
     query: Result<Query<ListingQuery>, QueryRejection>,
 ) -> Result<Json<TaskPage>, Problem> {
     let Query(query) = query.map_err(|_| Problem::Invalid("the query cannot be read".into()))?;
-    let listing = Listing::parse(&query)?;
-    let page = api.queue.list(listing.state, listing.after, listing.limit);
-    let page = api.patience.wait("list", page).await?;
-    let next = page.next.map(|cursor| listing.path_after(cursor));
-    Ok(Json(TaskPage::new(page, next)))
+    let page = match Listing::parse(&query)? {
+        Listing::OfState(listing) => {
+            let page = api.queue.list(listing.state, listing.after, listing.limit);
+            let page = api.patience.wait("list", page).await?;
+            let next = page.next.map(|cursor| listing.path_after(cursor));
+            TaskPage::new(page.jobs, next)
+        }
+        Listing::OfPullRequest(listing) => {
+            let jobs = api.queue.find_feedback(
+                &listing.username,
+                &listing.repository,
+                listing.pull_request,
+                listing.limit,
+            );
+            TaskPage::new(api.patience.wait("find", jobs).await?, None)
+        }
+    };
+    Ok(Json(page))
 }

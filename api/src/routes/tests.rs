@@ -227,6 +227,13 @@ async fn the_description_covers_every_route_and_status() {
     assert_eq!(description["paths"].as_object().unwrap().len(), 7);
     let required = &description["components"]["schemas"]["TaskRequest"]["required"];
     assert_eq!(*required, serde_json::json!(["username", "repository"]));
+    // A report is a task too, and has none of what only feedback has.
+    let of_feedback = &description["components"]["schemas"]["FeedbackAnswer"];
+    assert!(of_feedback["properties"]["grade"].is_object());
+    assert_eq!(of_feedback["required"], Value::Null);
+    let parts = &description["components"]["schemas"]["Task"]["allOf"];
+    let path = "#/components/schemas/FeedbackAnswer";
+    assert_eq!(parts[0], serde_json::json!({"$ref": path}));
 }
 
 #[tokio::test]
