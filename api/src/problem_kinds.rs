@@ -42,7 +42,7 @@ problem_kinds! {
     METHOD: METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not take this method",
         "The Allow header of the answer says which methods the path takes.";
     SLOW_BODY: REQUEST_TIMEOUT, "slow-body", "The body took too long",
-        "The body did not come in time, and nothing was done. Send it again.";
+        "The body did not come in time, or waited too long behind other large ones, and nothing was done. Send it again.";
     ENDED: CONFLICT, "task-ended", "The task has ended",
         "A task that has ended cannot be cancelled.";
     NOT_DEAD: CONFLICT, "task-not-dead", "The task is not dead",

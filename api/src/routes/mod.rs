@@ -29,6 +29,7 @@ use crate::settings::ApiSettings;
 struct Api {
     queue: Queue,
     patience: Patience,
+    bodies: body::BodyRoom,
     metrics: HttpMetrics,
     settings: ApiSettings,
 }
@@ -38,6 +39,7 @@ pub(crate) fn router(queue: Queue, settings: ApiSettings) -> Router {
     let api = Arc::new(Api {
         queue,
         patience: Patience::new(settings.patience),
+        bodies: body::BodyRoom::default(),
         metrics: HttpMetrics::default(),
         settings,
     });

@@ -59,6 +59,8 @@ pub(super) async fn submit(
     State(api): State<Arc<Api>>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let most_bytes = body::most_bytes(&request);
+    let _room = api.bodies.enter(most_bytes).await?;
     let submission = read_submission(&api, request).await?;
     match api
         .patience

@@ -70,7 +70,7 @@ async fn assert_problem(request: Request<Body>, status: u16, error: &str) -> Res
 
 #[tokio::test]
 async fn every_mistake_of_a_new_task_is_a_problem_that_needs_no_redis() {
-    let long = " ".repeat(16 * 1024 + 1);
+    let long = " ".repeat(1024 * 1024 + 1);
     for (body, status, error) in [
         ("{}", 400, "field username is required"),
         (r#"{"username": "a"}"#, 400, "field repository is required"),
@@ -79,7 +79,7 @@ async fn every_mistake_of_a_new_task_is_a_problem_that_needs_no_redis() {
             400,
             "the body must be one JSON object that names no field twice",
         ),
-        (&*long, 413, "the body is longer than 16384 bytes"),
+        (&*long, 413, "the body is longer than 1048576 bytes"),
     ] {
         let asked = post_task().body(Body::from(body.to_owned())).unwrap();
         assert_problem(asked, status, error).await;
