@@ -23,6 +23,9 @@ fn parse(
     }
 }
 
+/// A change of a query.
+type Change = fn(&mut ListingQuery);
+
 /// The query for the feedback on a pull request.
 fn of_pull_request() -> ListingQuery {
     ListingQuery {
@@ -106,7 +109,7 @@ fn the_feedback_on_a_pull_request_is_asked_for_by_all_its_names() {
     };
     let query = of_pull_request();
     assert_eq!(Listing::parse(&query), Ok(Listing::OfPullRequest(listing)));
-    let without: [(&str, fn(&mut ListingQuery)); 3] = [
+    let without: [(&str, Change); 3] = [
         ("username", |query| query.username = None),
         ("repository", |query| query.repository = None),
         ("pull_request", |query| query.pull_request = None),
@@ -121,7 +124,7 @@ fn the_feedback_on_a_pull_request_is_asked_for_by_all_its_names() {
             )
         );
     }
-    let both: [fn(&mut ListingQuery); 2] = [
+    let both: [Change; 2] = [
         |query| query.state = Some("dead".to_owned()),
         |query| query.cursor = Some(format!("17-{ID}")),
     ];
