@@ -1,11 +1,15 @@
 //! What clients get to read, apart from errors. These types are the API's
 //! promise; the queue's own may change without them.
 
-use hookme_shared::job::Job;
-use hookme_shared::queue::{Complaint, Explanation, HistoryEntry, Page, Receipt};
+pub(crate) mod examples;
+mod feedback;
+
+use hookme_shared::job::{Job, Kind};
+use hookme_shared::queue::{Complaint, Explanation, HistoryEntry, Receipt};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use self::feedback::FeedbackAnswer;
 use crate::rfc3339::rfc3339;
 
 /// A task that was taken, or the live one that was there before.
@@ -23,7 +27,7 @@ pub(crate) struct Taken {
     /// When it may start: RFC 3339, in UTC.
     #[schema(example = "2025-11-21T20:37:00.050Z", format = DateTime)]
     due_at: String,
-    /// There, and true, if a live task had the repository already.
+    /// There, and true, if a live task did the same already.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     duplicate: bool,
 }
@@ -41,9 +45,13 @@ impl Taken {
         }
     }
 
-    /// The live task that has the repository.
-    pub(crate) fn duplicate(receipt: Receipt) -> Self {
-        let taken = Self::new("a task for this repository is live already", receipt);
+    /// The live task of this kind that does the same.
+    pub(crate) fn duplicate(kind: Kind, receipt: Receipt) -> Self {
+        let ok = match kind {
+            Kind::Report => "a task for this repository is live already",
+            Kind::Feedback => "feedback on this commit is live already",
+        };
+        let taken = Self::new(ok, receipt);
         Self {
             duplicate: true,
             ..taken
@@ -71,7 +79,7 @@ pub(crate) struct Task {
     /// The task's id.
     #[schema(example = "3f2b8c0e9d4a4b6f8e1c2d3a4b5c6d7e")]
     id: String,
-    /// What it is for.
+    /// What it is for: report or feedback.
     #[schema(example = "report")]
     kind: &'static str,
     /// The repository's owner, as it was given.
@@ -83,7 +91,8 @@ pub(crate) struct Task {
     /// scheduled, running, succeeded, dead or cancelled.
     #[schema(example = "scheduled")]
     state: &'static str,
-    /// The step that comes next, or that was the last: fetch or deliver.
+    /// The step that comes next, or that was the last: fetch, deliver, grade or
+    /// comment.
     #[schema(example = "fetch")]
     stage: &'static str,
     /// When it may start, or might have.
@@ -118,11 +127,17 @@ pub(crate) struct Task {
     /// Whether it was asked to stop while it was running.
     #[schema(example = false)]
     cancel_requested: bool,
+    #[serde(flatten)]
+    #[schema(value_type = FeedbackAnswer)]
+    feedback: Option<FeedbackAnswer>,
 }
 
 impl From<Job> for Task {
     fn from(job: Job) -> Self {
+        let state = job.state;
+        let feedback = job.feedback;
         Self {
+            feedback: feedback.map(|record| FeedbackAnswer::new(state, record)),
             id: job.id.to_string(),
             kind: job.kind.as_str(),
             username: job.username,
@@ -191,7 +206,7 @@ pub(crate) struct TaskEvent {
     /// In which attempt.
     #[schema(example = 1)]
     attempt: u32,
-    /// What: retry, defer, release, bury, crash, revive or expire.
+    /// What: retry, defer, release, bury, crash, revive, expire, grade or supersede.
     #[schema(example = "retry")]
     event: String,
     /// In which step.
@@ -230,10 +245,10 @@ pub(crate) struct TaskPage {
 }
 
 impl TaskPage {
-    /// The page, with the path where the next one is.
-    pub(crate) fn new(page: Page, next: Option<String>) -> Self {
+    /// The page of these tasks, with the path where the next one is.
+    pub(crate) fn new(jobs: Vec<Job>, next: Option<String>) -> Self {
         Self {
-            tasks: page.jobs.into_iter().map(Task::from).collect(),
+            tasks: jobs.into_iter().map(Task::from).collect(),
             next,
         }
     }

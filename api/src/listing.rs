@@ -1,9 +1,12 @@
-//! What a client may ask of the list of tasks, and how it gets to the next page.
+//! What a client may ask of the list of tasks: those in a state, page by page, or the
+//! feedback on a pull request, which is one page.
 //!
 //! A cursor is `<score>-<id>` of the last task that was shown. Its form is
 //! nobody's business but this file's; a client hands it back unread.
 
+use hookme_shared::feedback::{FeedbackError, PullRequest};
 use hookme_shared::job::State;
+use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Cursor, PAGE_MAX};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -14,17 +17,12 @@ use crate::problem::Problem;
 const LIMIT_DEFAULT: usize = 50;
 
 /// The query of `GET /tasks`, as given. Other parameters are ignored.
-#[derive(Debug, Default, Deserialize, IntoParams)]
+#[derive(Debug, Default, Clone, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ListingQuery {
     /// Only tasks in this state: scheduled, running, succeeded, dead or
-    /// cancelled.
-    #[param(
-        required = false,
-        nullable = false,
-        default = "scheduled",
-        example = "dead"
-    )]
+    /// cancelled. The default is scheduled, unless a pull request is asked for.
+    #[param(required = false, nullable = false, example = "dead")]
     state: Option<String>,
     /// How many tasks a page holds at most.
     #[param(required = false, nullable = false, value_type = usize, default = 50, minimum = 1, maximum = 100)]
@@ -32,11 +30,30 @@ pub(crate) struct ListingQuery {
     /// Where the page begins: what the page before said.
     #[param(required = false, nullable = false)]
     cursor: Option<String>,
+    /// Only the feedback on a pull request of this owner's. Goes with `repository` and
+    /// `pull_request`, and without `state` and `cursor`.
+    #[param(required = false, nullable = false)]
+    username: Option<String>,
+    /// The repository of that pull request.
+    #[param(required = false, nullable = false)]
+    repository: Option<String>,
+    /// The number of that pull request.
+    #[param(required = false, nullable = false, value_type = u32, minimum = 1)]
+    pull_request: Option<String>,
 }
 
-/// A page of the list of tasks.
+/// Which tasks are to be listed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Listing {
+    /// Those in a state.
+    OfState(StateListing),
+    /// The feedback on a pull request.
+    OfPullRequest(PullRequestListing),
+}
+
+/// A page of the tasks in a state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Listing {
+pub(crate) struct StateListing {
     /// Only tasks in this state.
     pub(crate) state: State,
     /// Where the page begins; `None` at the first.
@@ -45,22 +62,48 @@ pub(crate) struct Listing {
     pub(crate) limit: usize,
 }
 
+/// The feedback on a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PullRequestListing {
+    /// The repository's owner.
+    pub(crate) username: Username,
+    /// The repository.
+    pub(crate) repository: RepositoryName,
+    /// The pull request.
+    pub(crate) pull_request: PullRequest,
+    /// How many tasks are listed at most: 1 to [`PAGE_MAX`].
+    pub(crate) limit: usize,
+}
+
 impl Listing {
     /// Judges a query.
     pub(crate) fn parse(query: &ListingQuery) -> Result<Self, Problem> {
-        let state = query
-            .state
-            .as_deref()
-            .map_or(Ok(State::Scheduled), parse_state)?;
-        let limit = query
-            .limit
-            .as_deref()
-            .map_or(Ok(LIMIT_DEFAULT), parse_limit)?;
-        let after = query.cursor.as_deref().map(parse_cursor).transpose()?;
+        let ListingQuery {
+            username,
+            repository,
+            pull_request,
+            ..
+        } = query;
+        if [username, repository, pull_request]
+            .iter()
+            .all(|given| given.is_none())
+        {
+            StateListing::parse(query).map(Self::OfState)
+        } else {
+            PullRequestListing::parse(query).map(Self::OfPullRequest)
+        }
+    }
+}
+
+impl StateListing {
+    fn parse(query: &ListingQuery) -> Result<Self, Problem> {
         Ok(Self {
-            state,
-            after,
-            limit,
+            state: query
+                .state
+                .as_deref()
+                .map_or(Ok(State::Scheduled), parse_state)?,
+            limit: limit(query)?,
+            after: query.cursor.as_deref().map(parse_cursor).transpose()?,
         })
     }
 
@@ -75,11 +118,64 @@ impl Listing {
     }
 }
 
+impl PullRequestListing {
+    fn parse(query: &ListingQuery) -> Result<Self, Problem> {
+        let username = required(query.username.as_deref(), "username")?;
+        let repository = required(query.repository.as_deref(), "repository")?;
+        let pull_request = required(query.pull_request.as_deref(), "pull_request")?;
+        if query.state.is_some() || query.cursor.is_some() {
+            return Err(Problem::Invalid(
+                "parameters state and cursor do not go with username, repository and pull_request"
+                    .into(),
+            ));
+        }
+        Ok(Self {
+            username: Username::parse(username).map_err(invalid)?,
+            repository: RepositoryName::parse(repository).map_err(invalid)?,
+            pull_request: parse_pull_request(pull_request).map_err(invalid)?,
+            limit: limit(query)?,
+        })
+    }
+}
+
+fn required<'a>(given: Option<&'a str>, name: &str) -> Result<&'a str, Problem> {
+    given.ok_or_else(|| {
+        Problem::Invalid(
+            format!(
+                "parameter {name} is required: username, repository and pull_request go together"
+            )
+            .into(),
+        )
+    })
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the shape that map_err wants"
+)]
+fn invalid(error: impl ToString) -> Problem {
+    Problem::Invalid(error.to_string().into())
+}
+
+/// Digits and nothing else: `parse` alone would take a sign.
+fn parse_pull_request(text: &str) -> Result<PullRequest, FeedbackError> {
+    let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
+    let number = digits.and_then(|digits| digits.parse().ok());
+    PullRequest::new(number.ok_or(FeedbackError::PullRequest)?)
+}
+
 fn parse_state(text: &str) -> Result<State, Problem> {
     text.parse().map_err(|_| {
         let states: Vec<_> = State::ALL.iter().map(|state| state.as_str()).collect();
         Problem::Invalid(format!("parameter state must be one of {}", states.join(", ")).into())
     })
+}
+
+fn limit(query: &ListingQuery) -> Result<usize, Problem> {
+    query
+        .limit
+        .as_deref()
+        .map_or(Ok(LIMIT_DEFAULT), parse_limit)
 }
 
 fn parse_limit(text: &str) -> Result<usize, Problem> {
@@ -115,95 +211,4 @@ fn read_cursor(text: &str) -> Option<Cursor> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const ID: &str = "0123456789abcdef0123456789abcdef";
-
-    fn parse(
-        state: Option<&str>,
-        limit: Option<&str>,
-        cursor: Option<&str>,
-    ) -> Result<Listing, Problem> {
-        Listing::parse(&ListingQuery {
-            state: state.map(str::to_owned),
-            limit: limit.map(str::to_owned),
-            cursor: cursor.map(str::to_owned),
-        })
-    }
-
-    #[test]
-    fn without_a_query_it_is_the_first_50_scheduled_tasks() {
-        let first = Listing {
-            state: State::Scheduled,
-            after: None,
-            limit: 50,
-        };
-        assert_eq!(parse(None, None, None), Ok(first));
-    }
-
-    #[test]
-    fn the_next_page_is_the_same_query_with_a_cursor() {
-        let cursor = Cursor {
-            score: 17,
-            id: ID.parse().unwrap(),
-        };
-        let listing = parse(Some("dead"), Some("100"), None).unwrap();
-        assert_eq!(
-            listing.path_after(cursor),
-            format!("/tasks?state=dead&limit=100&cursor=17-{ID}")
-        );
-        let next = parse(Some("dead"), Some("100"), Some(&format!("17-{ID}")));
-        assert_eq!(
-            next,
-            Ok(Listing {
-                after: Some(cursor),
-                ..listing
-            })
-        );
-    }
-
-    #[test]
-    fn what_a_parameter_cannot_be_is_refused_with_what_it_can_be() {
-        let told = |listing: Result<Listing, Problem>| match listing {
-            Err(Problem::Invalid(told)) => told.into_owned(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(
-            told(parse(Some("Dead"), None, None)),
-            "parameter state must be one of scheduled, running, succeeded, dead, cancelled"
-        );
-        for limit in ["0", "101", "-1", "", "1.5", "ten"] {
-            assert_eq!(
-                told(parse(None, Some(limit), None)),
-                "parameter limit must be a whole number from 1 to 100"
-            );
-        }
-        let upper = ID.to_uppercase();
-        for cursor in [
-            "",
-            "-",
-            "17",
-            &format!("+17-{ID}"),
-            &format!("-1-{ID}"),
-            &format!("17-{upper}"),
-        ] {
-            assert!(told(parse(None, None, Some(cursor))).starts_with("parameter cursor must be"));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn a_cursor_that_was_written_is_read_again(score in any::<u64>(), id in any::<u128>()) {
-            let cursor = Cursor { score, id: format!("{id:032x}").parse().unwrap() };
-            prop_assert_eq!(read_cursor(&write_cursor(cursor)), Some(cursor));
-        }
-
-        #[test]
-        fn any_other_text_is_no_cursor_and_no_panic(text in ".*") {
-            prop_assert!(read_cursor(&text).is_none_or(|cursor| write_cursor(cursor) == text));
-        }
-    }
-}
+mod tests;

@@ -42,7 +42,7 @@ pub(crate) enum Problem {
     Ended(State),
     /// Only a dead task can be retried; this one is in that state.
     NotDead(State),
-    /// Another live task has the repository.
+    /// Another live task does the same.
     Held(JobId),
     /// The body is longer than that many bytes.
     TooLarge(usize),
@@ -83,7 +83,7 @@ pub(crate) struct ProblemAnswer {
     /// What is wrong, as Hookme has it.
     #[schema(example = "max simultaneous jobs")]
     error: Cow<'static, str>,
-    /// The live task that has the repository.
+    /// The live task that does the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     holder: Option<String>,
@@ -132,7 +132,7 @@ impl Problem {
             Self::SlowBody => "the body took too long".into(),
             Self::Ended(state) => format!("the task is {state} already").into(),
             Self::NotDead(state) => format!("the task is {state}, not dead").into(),
-            Self::Held(by) => format!("task {by} has this repository").into(),
+            Self::Held(by) => format!("task {by} does the same").into(),
             Self::TooLarge(most) => format!("the body is longer than {most} bytes").into(),
             Self::ContentType => "the content type must be application/json".into(),
             Self::KeyReused => "this Idempotency-Key came with another body".into(),

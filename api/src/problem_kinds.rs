@@ -42,15 +42,15 @@ problem_kinds! {
     METHOD: METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not take this method",
         "The Allow header of the answer says which methods the path takes.";
     SLOW_BODY: REQUEST_TIMEOUT, "slow-body", "The body took too long",
-        "The body did not come in time, and nothing was done. Send it again.";
+        "The body did not come in time, or waited too long behind other large ones, and nothing was done. Send it again.";
     ENDED: CONFLICT, "task-ended", "The task has ended",
         "A task that has ended cannot be cancelled.";
     NOT_DEAD: CONFLICT, "task-not-dead", "The task is not dead",
         "Only a dead task can be retried.";
-    HELD: CONFLICT, "repository-held", "Another live task has the repository",
-        "A repository has one live task at most. Follow the one that the member holder names.";
+    HELD: CONFLICT, "repository-held", "Another live task does the same",
+        "A repository has one live report at most, and a commit of a pull request one live feedback. Follow the task that the member holder names.";
     TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large",
-        "A task fits into a few hundred bytes.";
+        "A report fits into a few hundred bytes. Feedback has room for an evaluation of some hundred thousand characters: leave out of it what nobody reads.";
     CONTENT_TYPE: UNSUPPORTED_MEDIA_TYPE, "content-type", "The body is not declared to be JSON",
         "Send the header Content-Type: application/json.";
     KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key was used for another body",
@@ -60,7 +60,7 @@ problem_kinds! {
     UNREADABLE: INTERNAL_SERVER_ERROR, "unreadable-data", "The server met data that it cannot read",
         "This version cannot read what is stored. Whoever runs the server must look.";
     UNAVAILABLE: SERVICE_UNAVAILABLE, "queue-unavailable", "The queue is not available",
-        "Redis did not answer in time or takes nothing now, so it is not known whether the request took effect. Repeating the request is safe: a repository has one live task at most, and with the same Idempotency-Key the first answer comes again.";
+        "Redis did not answer in time or takes nothing now, so it is not known whether the request took effect. Repeating the request is safe: a repository has one live report at most, a commit of a pull request one live feedback, and with the same Idempotency-Key the first answer comes again.";
     NOT_READY: SERVICE_UNAVAILABLE, "not-ready", "The server is not ready",
         "The member complaints says what is wrong with Redis and what to do.";
 }

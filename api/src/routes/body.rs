@@ -1,18 +1,70 @@
-//! Reading a request's body, bounded in bytes and in time.
+//! Reading a request's body, bounded in bytes and in time, and in how many large ones
+//! there are at once.
 
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::{BytesRejection, FailedToBufferBody};
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::problem::Problem;
 
-/// The longest body. What a task can say fits into a twentieth of it.
-pub(super) const BODY_MAX_BYTES: usize = 16 * 1024;
-/// How long a client may take to send a body.
+/// The longest body. An evaluation of 100,000 letters fits, in base64 and with four
+/// bytes to each letter too.
+pub(super) const BODY_MAX_BYTES: usize = 1024 * 1024;
+/// What a report can say fits into a twentieth of this, and most feedback fits too. As
+/// many bodies up to this are read at once as there are connections.
+const SMALL_BODY_MAX_BYTES: u64 = 16 * 1024;
+/// How many longer bodies are held at once: with all connections at the worst, they are
+/// 64 MiB and not ten thousand.
+const LARGE_BODIES_MAX: usize = 64;
+/// How long a client may take to send a body, and how long a large one waits for the
+/// others before that.
 const BODY_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The room for large bodies.
+#[derive(Debug)]
+pub(super) struct BodyRoom(Semaphore);
+
+impl Default for BodyRoom {
+    fn default() -> Self {
+        Self(Semaphore::new(LARGE_BODIES_MAX))
+    }
+}
+
+impl BodyRoom {
+    /// Waits until there is room for a body of that many bytes at most, `None` if that
+    /// is not known; a small one needs none. The permit is to be kept as long as
+    /// anything of the body is.
+    pub(super) async fn enter(
+        &self,
+        most_bytes: Option<u64>,
+    ) -> Result<Option<SemaphorePermit<'_>>, Problem> {
+        self.enter_within(BODY_PATIENCE, most_bytes).await
+    }
+
+    async fn enter_within(
+        &self,
+        patience: Duration,
+        most_bytes: Option<u64>,
+    ) -> Result<Option<SemaphorePermit<'_>>, Problem> {
+        if most_bytes.is_some_and(|bytes| bytes <= SMALL_BODY_MAX_BYTES) {
+            return Ok(None);
+        }
+        match timeout(patience, self.0.acquire()).await {
+            Ok(Ok(permit)) => Ok(Some(permit)),
+            // The semaphore is never closed.
+            Ok(Err(_)) | Err(_) => Err(Problem::SlowBody),
+        }
+    }
+}
+
+/// How long the request's body can be, as far as it says: in chunks it does not.
+pub(super) fn most_bytes(request: &Request) -> Option<u64> {
+    request.body().size_hint().upper()
+}
 
 /// Reads the whole body, waiting for it no longer than a bound.
 pub(super) async fn read(request: Request) -> Result<Bytes, Problem> {
@@ -47,6 +99,33 @@ mod tests {
         );
         let refused = read(sized(BODY_MAX_BYTES + 1)).await;
         assert_eq!(refused, Err(Problem::TooLarge(BODY_MAX_BYTES)));
+    }
+
+    #[tokio::test]
+    async fn only_so_many_large_bodies_are_held_at_once_and_no_small_one_waits_for_them() {
+        let room = BodyRoom::default();
+        let enter = async |most_bytes| {
+            room.enter_within(Duration::from_millis(10), most_bytes)
+                .await
+        };
+        let (small, large) = (SMALL_BODY_MAX_BYTES, SMALL_BODY_MAX_BYTES + 1);
+        let mut held = Vec::new();
+        for _ in 0..LARGE_BODIES_MAX {
+            held.push(enter(Some(large)).await.unwrap().unwrap());
+        }
+        assert!(enter(Some(small)).await.unwrap().is_none());
+        for most_bytes in [Some(large), None] {
+            assert_eq!(enter(most_bytes).await.unwrap_err(), Problem::SlowBody);
+        }
+        drop(held.pop());
+        assert!(enter(Some(large)).await.unwrap().is_some());
+    }
+
+    #[test]
+    fn a_body_in_chunks_may_be_of_any_length() {
+        let empty = stream::empty::<Result<Bytes, axum::Error>>();
+        assert_eq!(most_bytes(&Request::new(Body::from_stream(empty))), None);
+        assert_eq!(most_bytes(&Request::new(Body::from("four"))), Some(4));
     }
 
     #[tokio::test]

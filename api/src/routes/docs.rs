@@ -15,7 +15,7 @@ use crate::problem_kinds::find;
 #[openapi(
     info(
         title = "Hookme",
-        description = "Takes tasks, keeps them in Redis, and sends a repository's open issues and contributors to a webhook. Every error is a problem of RFC 9457.",
+        description = "Takes tasks and keeps them in Redis. A report sends a repository's open issues and contributors to a webhook; feedback comments on a pull request how well a commit meets its requirements. Every error is a problem of RFC 9457.",
     ),
     tags(
         (name = "Tasks", description = "Take, show, list, cancel and retry"),

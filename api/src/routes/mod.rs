@@ -5,6 +5,7 @@ mod docs;
 mod health;
 mod scrape;
 mod task;
+mod task_request;
 mod tasks;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::settings::ApiSettings;
 struct Api {
     queue: Queue,
     patience: Patience,
+    bodies: body::BodyRoom,
     metrics: HttpMetrics,
     settings: ApiSettings,
 }
@@ -37,6 +39,7 @@ pub(crate) fn router(queue: Queue, settings: ApiSettings) -> Router {
     let api = Arc::new(Api {
         queue,
         patience: Patience::new(settings.patience),
+        bodies: body::BodyRoom::default(),
         metrics: HttpMetrics::default(),
         settings,
     });

@@ -12,7 +12,7 @@ use hookme_shared::job::{self, JobId};
 use hookme_shared::queue::{Cancelled, Revived};
 
 use super::{Api, tasks};
-use crate::answers::{CancelAnswer, TaskExplained};
+use crate::answers::{CancelAnswer, TaskExplained, examples};
 use crate::problem::{Problem, ProblemAnswer};
 
 /// The `{id}` of a path. It is a text here because a word that cannot be an id
@@ -33,7 +33,9 @@ fn read_id(path: IdPath) -> Result<JobId, Problem> {
     tag = "Tasks",
     params(("id" = String, Path, description = "The task's id")),
     responses(
-        (status = 200, description = "The task", body = TaskExplained),
+        (status = 200, description = "The task", body = TaskExplained, examples(
+            ("report" = (summary = "A report", value = json!(examples::report_explained()))),
+            ("feedback" = (summary = "Feedback", value = json!(examples::feedback_explained()))))),
         (status = 404, description = "No task has this id", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 500, description = "This version cannot read the task", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 503, description = "Redis is away", body = ProblemAnswer, content_type = "application/problem+json",
@@ -101,7 +103,7 @@ pub(super) async fn cancel(State(api): State<Arc<Api>>, path: IdPath) -> Result<
         (status = 202, description = "The task is scheduled again", body = crate::answers::Taken,
             headers(("Location" = String, description = "The path of the task"))),
         (status = 404, description = "No task has this id", body = ProblemAnswer, content_type = "application/problem+json"),
-        (status = 409, description = "The task is not dead, or another live task has the repository", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 409, description = "The task is not dead, or another live task does the same", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 429, description = "As many tasks are live as may be", body = ProblemAnswer, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds to wait"))),
         (status = 503, description = "Redis is away; repeating is safe", body = ProblemAnswer, content_type = "application/problem+json",

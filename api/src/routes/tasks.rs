@@ -9,51 +9,41 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hookme_shared::job::JobId;
 use hookme_shared::queue::{Receipt, Submission, Submitted};
-use serde::Serialize;
-use utoipa::ToSchema;
 
+use super::task_request::{TaskRequest, feedback, feedback_in_base64, report};
 use super::{Api, body};
 use crate::admission::Wish;
-use crate::answers::{Taken, TaskPage};
+use crate::answers::{Taken, TaskPage, examples};
 use crate::headers::{check_content_type, idempotency_key};
 use crate::listing::{Listing, ListingQuery};
 use crate::problem::{Problem, ProblemAnswer};
 
-/// The body of `POST /tasks`, for its description; [`Wish`] reads it.
-#[derive(Serialize, ToSchema)]
-struct TaskRequest {
-    /// The owner of the repository: a user or an organization on GitHub.
-    #[schema(example = "octocat", min_length = 1, max_length = 39)]
-    username: String,
-    /// The repository, without its owner.
-    #[schema(example = "hello-world", min_length = 1, max_length = 100)]
-    repository: String,
-    /// How long the task waits before its first attempt, in ms. The default is
-    /// the setting `SCHEDULE_INTERVAL`.
-    #[schema(example = 10800, minimum = 0, maximum = 2_592_000_000_u64)]
-    delay_ms: Option<u64>,
-    /// What the task is for.
-    #[schema(example = "report", default = "report")]
-    kind: Option<String>,
-}
-
 /// Take a task
 ///
-/// A while later the webhook gets the repository's open issues and contributors.
-/// A repository has one live task at most: while one is scheduled or running,
-/// another request for it is answered with that one. A task that was answered
-/// with 202 is stored.
+/// After a *report*, a while later, the webhook gets the repository's open issues and
+/// contributors. After *feedback* the pull request gets a comment that says which of
+/// the evaluation's requirements the commit meets, and the webhook hears of it.
+///
+/// A repository has one live report at most, and a commit of a pull request one live
+/// feedback: while it is scheduled or running, another request for the same is
+/// answered with that task. Feedback on another commit takes the place of what waits
+/// for the same pull request, which is then cancelled. A task that was answered with
+/// 202 is stored.
 #[utoipa::path(
     post,
     path = "/tasks",
     tag = "Tasks",
-    request_body = TaskRequest,
+    request_body(content = TaskRequest, examples(
+        ("report" = (summary = "A report", value = json!(report()))),
+        ("feedback" = (summary = "Feedback", value = json!(feedback()))),
+        ("base64" = (summary = "Feedback whose evaluation is in base64", value = json!(feedback_in_base64()))),
+    )),
     params(("Idempotency-Key" = Option<String>, Header, min_length = 1, max_length = 255,
         description = "A text of your own for this request, remembered for 24 hours. With the same key and body the first answer's id comes again, also after the task has ended.")),
     responses(
         (status = 202, description = "The task is stored", body = Taken,
             headers(("Location" = String, description = "The path of the task"))),
-        (status = 200, description = "A task for this repository is live already; this is that one", body = Taken),
+        (status = 200, description = "A live task does the same already; this is that one", body = Taken),
         (status = 400, description = "A field or the Idempotency-Key is missing or not what it must be", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 408, description = "The body did not come in time", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = ProblemAnswer, content_type = "application/problem+json"),
@@ -69,6 +59,8 @@ pub(super) async fn submit(
     State(api): State<Arc<Api>>,
     request: Request,
 ) -> Result<Response, Problem> {
+    let most_bytes = body::most_bytes(&request);
+    let _room = api.bodies.enter(most_bytes).await?;
     let submission = read_submission(&api, request).await?;
     match api
         .patience
@@ -76,7 +68,10 @@ pub(super) async fn submit(
         .await?
     {
         Submitted::Accepted(receipt) => Ok(taken(receipt)),
-        Submitted::Duplicate(receipt) => Ok(Json(Taken::duplicate(receipt)).into_response()),
+        Submitted::Duplicate(receipt) => {
+            let kind = submission.work.kind();
+            Ok(Json(Taken::duplicate(kind, receipt)).into_response())
+        }
         Submitted::Full { limit } => Err(Problem::Full(limit)),
         Submitted::KeyReused => Err(Problem::KeyReused),
     }
@@ -103,16 +98,21 @@ pub(super) fn taken(receipt: Receipt) -> Response {
 
 /// List tasks
 ///
-/// Scheduled tasks come by due time, running ones by the end of their lease, and
-/// ended ones with the newest first. Tasks move while one lists them: a task can
-/// be missed or be shown twice.
+/// Those in a state: scheduled tasks come by due time, running ones by the end of their
+/// lease, and ended ones with the newest first. Tasks move while one lists them: a task
+/// can be missed or be shown twice.
+///
+/// Or, with `username`, `repository` and `pull_request`, the feedback on that pull
+/// request, the newest first: the newest 100 at most, and no page after it.
 #[utoipa::path(
     get,
     path = "/tasks",
     tag = "Tasks",
     params(ListingQuery),
     responses(
-        (status = 200, description = "A page of tasks", body = TaskPage),
+        (status = 200, description = "A page of tasks", body = TaskPage, examples(
+            ("state" = (summary = "Tasks in a state", value = json!(examples::page_of_state()))),
+            ("pull_request" = (summary = "Feedback on a pull request", value = json!(examples::page_of_pull_request()))))),
         (status = 400, description = "A parameter is not what it must be", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 503, description = "Redis is away", body = ProblemAnswer, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds to wait"))),
@@ -123,9 +123,22 @@ pub(super) async fn list(
     query: Result<Query<ListingQuery>, QueryRejection>,
 ) -> Result<Json<TaskPage>, Problem> {
     let Query(query) = query.map_err(|_| Problem::Invalid("the query cannot be read".into()))?;
-    let listing = Listing::parse(&query)?;
-    let page = api.queue.list(listing.state, listing.after, listing.limit);
-    let page = api.patience.wait("list", page).await?;
-    let next = page.next.map(|cursor| listing.path_after(cursor));
-    Ok(Json(TaskPage::new(page, next)))
+    let page = match Listing::parse(&query)? {
+        Listing::OfState(listing) => {
+            let page = api.queue.list(listing.state, listing.after, listing.limit);
+            let page = api.patience.wait("list", page).await?;
+            let next = page.next.map(|cursor| listing.path_after(cursor));
+            TaskPage::new(page.jobs, next)
+        }
+        Listing::OfPullRequest(listing) => {
+            let jobs = api.queue.find_feedback(
+                &listing.username,
+                &listing.repository,
+                listing.pull_request,
+                listing.limit,
+            );
+            TaskPage::new(api.patience.wait("find", jobs).await?, None)
+        }
+    };
+    Ok(Json(page))
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tower::ServiceExt;
 
 use super::*;
+use crate::admission::Wish;
 use crate::problem::PROBLEM_JSON;
 use crate::problem_kinds;
 
@@ -69,7 +70,7 @@ async fn assert_problem(request: Request<Body>, status: u16, error: &str) -> Res
 
 #[tokio::test]
 async fn every_mistake_of_a_new_task_is_a_problem_that_needs_no_redis() {
-    let long = " ".repeat(16 * 1024 + 1);
+    let long = " ".repeat(1024 * 1024 + 1);
     for (body, status, error) in [
         ("{}", 400, "field username is required"),
         (r#"{"username": "a"}"#, 400, "field repository is required"),
@@ -78,7 +79,7 @@ async fn every_mistake_of_a_new_task_is_a_problem_that_needs_no_redis() {
             400,
             "the body must be one JSON object that names no field twice",
         ),
-        (&*long, 413, "the body is longer than 16384 bytes"),
+        (&*long, 413, "the body is longer than 1048576 bytes"),
     ] {
         let asked = post_task().body(Body::from(body.to_owned())).unwrap();
         assert_problem(asked, status, error).await;
@@ -226,6 +227,25 @@ async fn the_description_covers_every_route_and_status() {
     assert_eq!(description["paths"].as_object().unwrap().len(), 7);
     let required = &description["components"]["schemas"]["TaskRequest"]["required"];
     assert_eq!(*required, serde_json::json!(["username", "repository"]));
+    // A report is a task too, and has none of what only feedback has.
+    let of_feedback = &description["components"]["schemas"]["FeedbackAnswer"];
+    assert!(of_feedback["properties"]["grade"].is_object());
+    assert_eq!(of_feedback["required"], Value::Null);
+    let parts = &description["components"]["schemas"]["Task"]["allOf"];
+    let path = "#/components/schemas/FeedbackAnswer";
+    assert_eq!(parts[0], serde_json::json!({"$ref": path}));
+}
+
+#[tokio::test]
+async fn every_example_of_a_task_is_one() {
+    let (_, description) = ask(request("GET", "/openapi.json").body(Body::empty()).unwrap()).await;
+    let content = &description["paths"]["/tasks"]["post"]["requestBody"]["content"];
+    let examples = content["application/json"]["examples"].as_object().unwrap();
+    assert_eq!(examples.len(), 3);
+    for (name, example) in examples {
+        let wish = Wish::parse(example["value"].to_string().as_bytes());
+        assert!(wish.is_ok(), "{name}: {wish:?}");
+    }
 }
 
 #[tokio::test]

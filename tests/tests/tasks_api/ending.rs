@@ -198,7 +198,7 @@ async fn a_dead_task_whose_repository_is_taken_is_told_by_whom() {
     let dead = bury(&house.queue, "hello", "why").await;
     let holder = api.submit("OctoCat", "Hello", None).await.unwrap();
     let refused = api.revive(dead).await.unwrap();
-    assert_problem(&refused, 409, &format!("task {holder} has this repository"));
+    assert_problem(&refused, 409, &format!("task {holder} does the same"));
     assert_eq!(refused.body["holder"], holder.to_string());
     assert_eq!(house.job(dead).await.unwrap().job.state, State::Dead);
     api.cancel(holder).await.unwrap();

@@ -7,6 +7,7 @@
 
 mod describing;
 mod ending;
+mod feedback;
 mod health;
 mod keys;
 mod looking;

@@ -69,7 +69,7 @@ const NO_TASKS: [(&str, &str); 25] = [
     ),
     (
         r#"{"username": "a", "repository": "r", "kind": "coffee"}"#,
-        "field kind must be report",
+        "field kind must be report or feedback",
     ),
 ];
 
@@ -254,9 +254,9 @@ async fn a_body_that_is_too_large_or_no_json_by_name_is_refused_before_it_is_sto
     let mut house = House::start().await.unwrap();
     let api = house.api(&[]).await.unwrap();
     let mut large = task("large").to_string().into_bytes();
-    large.resize(16 * 1_024 + 1, b' ');
+    large.resize(1_024 * 1_024 + 1, b' ');
     let refused = post(&api, Some("application/json"), large.clone()).await;
-    assert_problem(&refused, 413, "the body is longer than 16384 bytes");
+    assert_problem(&refused, 413, "the body is longer than 1048576 bytes");
     let no_json = "the content type must be application/json";
     for content_type in [
         "text/plain",
@@ -269,7 +269,7 @@ async fn a_body_that_is_too_large_or_no_json_by_name_is_refused_before_it_is_sto
     }
     assert_eq!(live(&counts(&house).await), 0);
 
-    large.truncate(16 * 1_024);
+    large.truncate(1_024 * 1_024);
     assert_eq!(
         post(&api, Some("application/json"), large).await.status,
         202
