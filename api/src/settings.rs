@@ -27,7 +27,7 @@ pub struct Arguments {
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:4001")]
     listen: String,
 
-    /// How long a task waits before its first attempt, in ms, unless its client
+    /// How long a report waits before its first attempt, in ms, unless its client
     /// says otherwise.
     #[arg(long, env = "SCHEDULE_INTERVAL", default_value = "10800")]
     schedule_interval: String,
@@ -64,7 +64,7 @@ pub struct Settings {
 /// How to serve.
 #[derive(Debug, Clone, Copy)]
 pub struct ApiSettings {
-    /// How long a task waits before its first attempt, unless its client says
+    /// How long a report waits before its first attempt, unless its client says
     /// otherwise.
     pub schedule_interval: Duration,
     /// How long a request waits for the queue. No variable sets it, because clients

@@ -17,8 +17,8 @@ pub(super) const BODY_MAX_BYTES: usize = 1024 * 1024;
 /// What a report can say fits into a twentieth of this, and most feedback fits too. As
 /// many bodies up to this are read at once as there are connections.
 const SMALL_BODY_MAX_BYTES: u64 = 16 * 1024;
-/// How many longer bodies are held at once: with all connections at the worst, they are
-/// 64 MiB and not ten thousand.
+/// How many longer bodies are held at once. As many as there are connections would fill
+/// the memory of most machines.
 const LARGE_BODIES_MAX: usize = 64;
 /// How long a client may take to send a body, and how long a large one waits for the
 /// others before that.
