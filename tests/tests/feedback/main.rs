@@ -2,8 +2,11 @@
 
 #![cfg(test)]
 
+mod client;
 mod crowd;
 mod desk;
+mod ends;
+mod once;
 mod order;
 mod outbox;
 mod pace;
