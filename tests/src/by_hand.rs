@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::bail;
+use hookme_shared::feedback::{Commit, Evaluation, PullRequest, Requirement};
 use hookme_shared::job::JobId;
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Batch, ClaimRequest, Queue, Submission, Submitted, Work};
@@ -12,24 +13,92 @@ use hookme_shared::queue::{Batch, ClaimRequest, Queue, Submission, Submitted, Wo
 pub const WORKER: &str = "by-hand";
 /// The owner of all repositories here.
 pub const OWNER: &str = "octocat";
+/// The repository of all pull requests here.
+pub const REPOSITORY: &str = "hello-world";
 
-/// Submits a task that is due after `delay`.
+/// Submits the task of a report that is due after `delay`.
 ///
 /// # Errors
 ///
 /// When it is not taken.
 pub async fn submit(queue: &Queue, repository: &str, delay: Duration) -> anyhow::Result<JobId> {
+    taken(offer(queue, repository, Work::Report, delay).await?)
+}
+
+/// Submits the feedback on a commit of [`REPOSITORY`], which [`sha`] numbers, that is
+/// due after `delay`.
+///
+/// # Errors
+///
+/// When it is not taken.
+pub async fn submit_feedback(
+    queue: &Queue,
+    pull_request: u64,
+    commit: u32,
+    delay: Duration,
+) -> anyhow::Result<JobId> {
+    let work = feedback(pull_request, commit)?;
+    taken(offer(queue, REPOSITORY, work, delay).await?)
+}
+
+/// Submits a task, whatever becomes of it.
+///
+/// # Errors
+///
+/// When Redis does not answer.
+pub async fn offer(
+    queue: &Queue,
+    repository: &str,
+    work: Work,
+    delay: Duration,
+) -> anyhow::Result<Submitted> {
     let task = Submission {
         id: JobId::random(),
-        work: Work::Report,
         username: Username::parse(OWNER)?,
         repository: RepositoryName::parse(repository)?,
+        work,
         delay,
         idempotency: None,
     };
-    match queue.submit(&task).await? {
+    Ok(queue.submit(&task).await?)
+}
+
+fn taken(submitted: Submitted) -> anyhow::Result<JobId> {
+    match submitted {
         Submitted::Accepted(receipt) => Ok(receipt.id),
-        other => bail!("{repository}: {other:?}"),
+        other => bail!("{other:?}"),
+    }
+}
+
+/// The feedback on a commit: one of two requirements is met.
+///
+/// # Errors
+///
+/// When there is no such pull request.
+pub fn feedback(pull_request: u64, commit: u32) -> anyhow::Result<Work> {
+    Ok(Work::Feedback {
+        pull_request: PullRequest::new(pull_request)?,
+        commit: Commit::parse(&sha(commit))?,
+        evaluation: evaluation(),
+    })
+}
+
+/// The SHA of the commit that a test calls by this number.
+#[must_use]
+pub fn sha(commit: u32) -> String {
+    format!("{commit:040x}")
+}
+
+/// What an evaluator found.
+#[must_use]
+pub fn evaluation() -> Evaluation {
+    let requirement = |description: &str, grade| Requirement {
+        description: description.to_owned(),
+        grade,
+    };
+    Evaluation {
+        username: "student".to_owned(),
+        requirements: vec![requirement("a", 3.0), requirement("b", 1.0)],
     }
 }
 

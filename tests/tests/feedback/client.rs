@@ -3,15 +3,12 @@
 use std::time::Duration;
 
 use hookme_shared::job::JobId;
+use hookme_tests::by_hand::{OWNER, sha};
 use hookme_tests::eventually;
 use hookme_tests::site::ApiClient;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use super::desk::sha;
-
-pub(crate) const OWNER: &str = "octocat";
-pub(crate) const REPOSITORY: &str = "hello-world";
 /// The number of the pull request that every usual repository has.
 pub(crate) const PULL_REQUEST: usize = 4;
 /// How long anything may take. A busy machine must not fail a test.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use clap::Parser;
 use hookme_shared::job::{JobId, Stage, State};
-use hookme_shared::names::{RepositoryName, Username};
-use hookme_shared::queue::{Clock, Queue, Submission, Submitted, Terms};
+use hookme_shared::queue::{Clock, Queue, Submitted, Terms};
+use hookme_tests::by_hand::{self, OWNER, sha};
 use hookme_tests::github::{Broken, Clock as GithubClock, GithubOptions, RepositorySpec};
 use hookme_tests::site::live;
 use hookme_tests::{House, Limits};
@@ -22,12 +22,9 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 use tokio_util::task::TaskTracker;
 
-use super::desk::{sha, work};
-
 /// Where the clock begins: in 2033. What the workers say of themselves is read by the
 /// clock of Redis, for which it must lie ahead.
 const BEGIN_MS: u64 = 2_000_000_000_000;
-const OWNER: &str = "octocat";
 const PULL_REQUEST: usize = 1;
 const WORKERS: usize = 4;
 /// How long all of it may take in real time. A busy machine must not fail a test.
@@ -83,15 +80,10 @@ impl Crowd {
     }
 
     async fn submit(&self, number: usize, commit: u32) -> JobId {
-        let task = Submission {
-            id: JobId::random(),
-            username: Username::parse(OWNER).unwrap(),
-            repository: RepositoryName::parse(&repository(number)).unwrap(),
-            work: work(PULL_REQUEST as u64, commit),
-            delay: Duration::ZERO,
-            idempotency: None,
-        };
-        match self.queue.submit(&task).await.unwrap() {
+        let work = by_hand::feedback(PULL_REQUEST as u64, commit).unwrap();
+        let name = repository(number);
+        let offered = by_hand::offer(&self.queue, &name, work, Duration::ZERO);
+        match offered.await.unwrap() {
             Submitted::Accepted(receipt) => receipt.id,
             other => panic!("{other:?}"),
         }

@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
-use hookme_shared::feedback::{Commit, Evaluation, Grade, PullRequest};
+use hookme_shared::feedback::Grade;
 use hookme_shared::job::{JobId, Stage};
-use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{
     Batch, ClaimRequest, Claimed, Clock, Explanation, Identity, Pace, Queue, Settled, Settlement,
-    Submission, Submitted, Terms, Work,
+    Submitted, Terms,
 };
 use hookme_tests::House;
-use hookme_tests::by_hand::{self, OWNER, WORKER};
-use serde_json::json;
+use hookme_tests::by_hand::{self, REPOSITORY, WORKER};
 
 /// Where the clock begins.
 const BEGIN_MS: u64 = 1_700_000_000_000;
-pub(crate) const REPOSITORY: &str = "hello-world";
 
 /// The worker's default settings.
 pub(crate) const PACE: Pace = Pace {
@@ -31,27 +28,6 @@ pub(crate) struct Desk {
     pub(crate) queue: Queue,
     pub(crate) identity: Identity,
     pub(crate) now_ms: u64,
-}
-
-/// The SHA of the commit that a test calls by this number.
-pub(crate) fn sha(number: u32) -> String {
-    format!("{number:040x}")
-}
-
-pub(crate) fn evaluation() -> Evaluation {
-    let value = json!({
-        "github_username": "student",
-        "evaluations": [{"description": "a", "grade": 3}, {"description": "b", "grade": 1}],
-    });
-    Evaluation::parse(&value, "").unwrap()
-}
-
-pub(crate) fn work(pull_request: u64, commit: u32) -> Work {
-    Work::Feedback {
-        pull_request: PullRequest::new(pull_request).unwrap(),
-        commit: Commit::parse(&sha(commit)).unwrap(),
-        evaluation: evaluation(),
-    }
 }
 
 impl Desk {
@@ -81,23 +57,15 @@ impl Desk {
     }
 
     pub(crate) async fn offer(&self, pull_request: u64, commit: u32) -> Submitted {
-        let task = Submission {
-            id: JobId::random(),
-            username: Username::parse(OWNER).unwrap(),
-            repository: RepositoryName::parse(REPOSITORY).unwrap(),
-            work: work(pull_request, commit),
-            delay: Duration::ZERO,
-            idempotency: None,
-        };
-        self.queue.submit(&task).await.unwrap()
+        let work = by_hand::feedback(pull_request, commit).unwrap();
+        let offered = by_hand::offer(&self.queue, REPOSITORY, work, Duration::ZERO);
+        offered.await.unwrap()
     }
 
     /// Submits feedback that is taken.
     pub(crate) async fn submit(&self, pull_request: u64, commit: u32) -> JobId {
-        match self.offer(pull_request, commit).await {
-            Submitted::Accepted(receipt) => receipt.id,
-            other => panic!("{other:?}"),
-        }
+        let submitted = by_hand::submit_feedback(&self.queue, pull_request, commit, Duration::ZERO);
+        submitted.await.unwrap()
     }
 
     /// Claims what is due, for a worker whom GitHub does not concern.

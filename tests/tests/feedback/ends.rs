@@ -1,13 +1,13 @@
 //! How feedback ends, well or badly, and what people see of it.
 
 use hookme_tests::House;
+use hookme_tests::by_hand::{OWNER, REPOSITORY, sha};
 use hookme_tests::github::Fault;
 use hookme_tests::receiver::Answer;
 use hookme_tests::site::ApiClient;
 use serde_json::{Value, json};
 
-use super::client::{OWNER, PULL_REQUEST, REPOSITORY, comments_of, ended, post, post_usual, task};
-use super::desk::sha;
+use super::client::{PULL_REQUEST, comments_of, ended, post, post_usual, task};
 
 /// A house with an API and a worker that comments at once.
 async fn house(flags: &[&str]) -> (House, ApiClient) {

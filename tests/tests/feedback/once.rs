@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use hookme_shared::job::JobId;
+use hookme_tests::by_hand::{OWNER, REPOSITORY};
 use hookme_tests::github::Fault;
 use hookme_tests::site::SiteOptions;
 use hookme_tests::{Site, eventually};
 use serde_json::Value;
 
-use super::client::{OWNER, PATIENCE, PULL_REQUEST, REPOSITORY, comments_of, ended, post_usual};
+use super::client::{PATIENCE, PULL_REQUEST, comments_of, ended, post_usual};
 
 /// A site whose worker comments at once, and looks for a comment soon.
 fn options(timeout_ms: u32) -> SiteOptions {

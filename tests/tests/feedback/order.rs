@@ -6,11 +6,11 @@ use hookme_shared::feedback::PullRequest;
 use hookme_shared::job::{Stage, State};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Limits, Revived, Settlement, Submitted, Terms};
-use hookme_tests::by_hand::OWNER;
+use hookme_tests::by_hand::{OWNER, REPOSITORY, evaluation, sha};
 use hookme_tests::site::total;
 use redis::AsyncCommands;
 
-use super::desk::{Desk, REPOSITORY, evaluation, graded, sha};
+use super::desk::{Desk, graded};
 
 #[tokio::test]
 async fn a_task_of_feedback_is_stored_with_all_that_its_comment_needs() {

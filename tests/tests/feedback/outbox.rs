@@ -2,6 +2,7 @@
 
 use hookme_shared::job::{Fence, Stage, State};
 use hookme_shared::queue::{Loaded, Settled, Settlement};
+use hookme_tests::by_hand::sha;
 use redis::AsyncCommands;
 
 use super::desk::{Desk, graded};
@@ -157,7 +158,7 @@ async fn where_a_comment_is_ends_its_stage() {
     let mut redis = desk.house.redis().await.unwrap();
     for key in [
         format!("evaluation:{id}"),
-        "lock:feedback:octocat/hello-world#7@".to_owned() + &super::desk::sha(1),
+        "lock:feedback:octocat/hello-world#7@".to_owned() + &sha(1),
     ] {
         assert!(
             !redis.exists::<_, bool>(desk.house.key(&key)).await.unwrap(),

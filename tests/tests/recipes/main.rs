@@ -3,18 +3,21 @@
 
 #![cfg(test)]
 
+mod jobs;
+
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
-use hookme_shared::job::{Fence, JobId, State};
+use hookme_shared::job::JobId;
 use hookme_shared::queue::{
-    Address, Class, Clock, Identity, Outcome, Pace, Queue, Release, Resource, Settlement, Terms,
-    Want,
+    Address, Class, Clock, Identity, Outcome, Pace, Queue, Release, Resource, Terms, Want,
 };
 use hookme_shared::secret::Secret;
 use hookme_tests::redis_server::RedisOptions;
 use hookme_tests::{RedisServer, by_hand, eventually};
+
+use jobs::{COMMENT_URL, Jobs};
 
 const HEADING: &str = "## Looking inside with redis-cli";
 /// What the section tells the reader to put in the place of `redis-cli`.
@@ -51,89 +54,6 @@ fn commands() -> Vec<String> {
         }
     }
     commands
-}
-
-/// One job of each kind, in the namespace that the section uses.
-struct Jobs {
-    waiting: JobId,
-    retried: JobId,
-    running: JobId,
-    succeeded: JobId,
-    dead: JobId,
-    cancelled: JobId,
-}
-
-impl Jobs {
-    /// `hasty`: the same queue with leases that end soon.
-    async fn make(queue: &Queue, hasty: &Queue) -> Self {
-        let dead = crash_and_bury(hasty).await;
-        let about = [("version", "1".to_owned())];
-        queue.renew(by_hand::WORKER, &about, &[]).await.unwrap();
-        let (retried, fence) = claim(queue, "retried").await;
-        queue.keep_report(retried, &fence, b"bytes").await.unwrap();
-        let reason = "the webhook answered 503: so sorry".to_owned();
-        let retry = Settlement::Retry {
-            delay: HOUR,
-            reason,
-        };
-        queue.settle(retried, &fence, &retry).await.unwrap();
-        let (succeeded, fence) = claim(queue, "succeeded").await;
-        queue.finish(&[(succeeded, fence)]).await.unwrap();
-        let cancelled = by_hand::submit(queue, "cancelled", HOUR).await.unwrap();
-        queue.cancel(cancelled).await.unwrap();
-        let (running, _) = claim(queue, "running").await;
-        let waiting = by_hand::submit(queue, "hello-world", HOUR).await.unwrap();
-        Self {
-            waiting,
-            retried,
-            running,
-            succeeded,
-            dead,
-            cancelled,
-        }
-    }
-
-    fn all(&self) -> [(State, JobId); 6] {
-        [
-            (State::Scheduled, self.waiting),
-            (State::Scheduled, self.retried),
-            (State::Running, self.running),
-            (State::Succeeded, self.succeeded),
-            (State::Dead, self.dead),
-            (State::Cancelled, self.cancelled),
-        ]
-    }
-}
-
-async fn claim(queue: &Queue, repository: &str) -> (JobId, Fence) {
-    by_hand::submit(queue, repository, Duration::ZERO)
-        .await
-        .unwrap();
-    let one = by_hand::claim(queue, 1, 0)
-        .await
-        .unwrap()
-        .jobs
-        .pop()
-        .unwrap();
-    (one.job.id, one.fence)
-}
-
-/// A job whose first worker was lost, and which its second one gave up.
-async fn crash_and_bury(queue: &Queue) -> JobId {
-    claim(queue, "dead").await;
-    let again = eventually(HOUR, "the job that crashed", async || {
-        queue.reap(0.0).await.unwrap();
-        let claimed = by_hand::claim(queue, 1, 0).await.unwrap().jobs.pop();
-        claimed.ok_or("not yet".to_owned())
-    });
-    let again = again.await.unwrap();
-    let reason = "GitHub has no repository octocat/dead".to_owned();
-    let bury = Settlement::Bury { reason };
-    queue
-        .settle(again.job.id, &again.fence, &bury)
-        .await
-        .unwrap();
-    again.job.id
 }
 
 /// Asks GitHub with a token that it refuses.
@@ -295,9 +215,17 @@ async fn every_command_of_the_readme_runs_and_shows_what_it_promises() {
 
 /// What the section says that a reader can find out: what, by which command, about
 /// which job, and what is printed then.
-fn findings(jobs: &Jobs) -> Vec<(&'static str, &'static str, JobId, Vec<String>)> {
-    let words = |words: &[&str]| words.iter().map(ToString::to_string).collect();
-    let its_id = |id: JobId| vec![id.to_string()];
+type Finding = (&'static str, &'static str, JobId, Vec<String>);
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(ToString::to_string).collect()
+}
+
+fn its_id(id: JobId) -> Vec<String> {
+    vec![id.to_string()]
+}
+
+fn findings(jobs: &Jobs) -> Vec<Finding> {
     let (waiting, retried, running, dead) = (jobs.waiting, jobs.retried, jobs.running, jobs.dead);
     let due = "retry deliver by-hand the webhook answered 503";
     vec![
@@ -363,8 +291,43 @@ fn findings(jobs: &Jobs) -> Vec<(&'static str, &'static str, JobId, Vec<String>)
     ]
 }
 
+fn findings_of_feedback(jobs: &Jobs) -> Vec<Finding> {
+    vec![
+        (
+            "what is to be graded",
+            "scheduled:grade",
+            jobs.ungraded,
+            its_id(jobs.ungraded),
+        ),
+        (
+            "whose comment is to be made",
+            "scheduled:comment",
+            jobs.graded,
+            its_id(jobs.graded),
+        ),
+        (
+            "what a commit came to",
+            ":job:",
+            jobs.commented,
+            words(&["1\n2\n", COMMENT_URL]),
+        ),
+        (
+            "what was found",
+            ":evaluation:",
+            jobs.ungraded,
+            words(&["\"description\""]),
+        ),
+        (
+            "the jobs of a pull request",
+            ":pull_request:",
+            jobs.ungraded,
+            its_id(jobs.ungraded),
+        ),
+    ]
+}
+
 fn promises(printed: &Printed, jobs: &Jobs) {
-    for (what, command, about, expected) in findings(jobs) {
+    for (what, command, about, expected) in [findings(jobs), findings_of_feedback(jobs)].concat() {
         let expected: Vec<_> = expected.iter().map(String::as_str).collect();
         assert!(
             printed.shows(command, about, &expected),
