@@ -11,3 +11,4 @@ mod order;
 mod outbox;
 mod pace;
 mod shares;
+mod workflow;
