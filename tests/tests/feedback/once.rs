@@ -91,6 +91,113 @@ async fn a_comment_that_was_not_made_is_made_after_a_look() {
 }
 
 #[tokio::test]
+async fn a_look_is_never_answered_by_what_was_kept_before() {
+    let options = options(300).with("GITHUB_CACHE_MAX_BYTES", "1000000");
+    let site = Site::start(options).await.unwrap();
+    let good = Fault::Delay(Duration::ZERO);
+    // The first look finds nothing, and its answer is good for a minute.
+    let faults = vec![Fault::status(502), good, Fault::CreatedThen(502)];
+    site.github.script(&comments_of(REPOSITORY), faults);
+    let id = post_usual(&site.client, REPOSITORY).await;
+    judge(&site, id, &ended(&site.client, id).await);
+    assert_eq!(sent(&site), 2);
+}
+
+/// Somebody else's comment.
+async fn say(site: &Site, text: &str) {
+    let url = format!("{}{}", site.github.url(), comments_of(REPOSITORY));
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let request = http.post(url).header("user-agent", "somebody");
+    let request = request.header("authorization", "Bearer somebody");
+    let body = serde_json::json!({ "body": text }).to_string();
+    let answer = request.body(body).send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+}
+
+#[tokio::test]
+async fn a_comment_is_found_behind_a_hundred_others_and_is_no_quotation() {
+    let site = Site::start(options(3_000)).await.unwrap();
+    for number in 0..120 {
+        say(&site, &format!("Comment {number}")).await;
+    }
+    let faults = vec![
+        Fault::status(502),
+        Fault::Delay(Duration::ZERO),
+        Fault::Delay(Duration::ZERO),
+        Fault::CreatedThen(502),
+    ];
+    site.github.script(&comments_of(REPOSITORY), faults);
+    let id = post_usual(&site.client, REPOSITORY).await;
+    site.github
+        .wait_for(&comments_of(REPOSITORY), 121, PATIENCE)
+        .await
+        .unwrap();
+    // Nobody can know the marker by now; should somebody do, it is no comment of ours.
+    say(&site, &format!("> <!-- hookme:{id} -->\n> Grade")).await;
+    let shown = ended(&site.client, id).await;
+    assert_eq!(shown["state"], "succeeded", "{shown}");
+    let comments = comments(&site);
+    assert_eq!(comments.len(), 122);
+    assert!(comments[121].starts_with(&format!("<!-- hookme:{id} -->")));
+    assert!(
+        shown["comment_url"]
+            .as_str()
+            .unwrap()
+            .ends_with("#issuecomment-122")
+    );
+}
+
+#[tokio::test]
+async fn a_list_without_end_is_not_looked_through_for_ever() {
+    let site = Site::start(options(100)).await.unwrap();
+    let path = comments_of(REPOSITORY);
+    site.github.script(&path, vec![Fault::CreatedThen(502)]);
+    let next = format!("<{}{path}?page=2>; rel=\"next\"", site.github.url());
+    let endless = Fault::Status(200, vec![("link".to_owned(), next)], "[]".to_owned());
+    site.github.always(&path, endless);
+    let id = post_usual(&site.client, REPOSITORY).await;
+    let shown = ended(&site.client, id).await;
+    assert_eq!(shown["state"], "dead");
+    let why = shown["why"].as_str().unwrap();
+    assert!(
+        why.contains("not known: pull request octocat/hello-world#4 has too many comments"),
+        "{why}"
+    );
+    assert_eq!(site.github.count(&path), 51);
+}
+
+#[tokio::test]
+async fn a_comment_that_cannot_start_is_not_noted_as_begun() {
+    let options = options(20_000).with("GITHUB_IN_FLIGHT", "1");
+    let site = Site::start(options).await.unwrap();
+    // A report's request holds the one place for requests.
+    site.github.script("/repos/octocat/slow", vec![Fault::Hang]);
+    site.submit(OWNER, "slow").await.unwrap();
+    site.github
+        .wait_for("/repos/octocat/slow", 1, PATIENCE)
+        .await
+        .unwrap();
+    let id = post_usual(&site.client, REPOSITORY).await;
+    let seen = eventually(PATIENCE, "a wait for the turn", async || {
+        let job = site.job(id).await.map_err(|error| error.to_string())?.job;
+        let waits = job
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("its turn"));
+        if waits {
+            Ok(job)
+        } else {
+            Err(format!("{job:?}"))
+        }
+    });
+    let feedback = seen.await.unwrap().feedback.unwrap();
+    assert_eq!(
+        (feedback.comment_tries, feedback.comment_tried_ms),
+        (0, None)
+    );
+}
+
+#[tokio::test]
 async fn while_nobody_knows_whether_a_comment_exists_it_is_not_made_again() {
     let unreadable = Fault::Status(200, Vec::new(), "{}".to_owned());
     let faults = vec![

@@ -116,3 +116,68 @@ impl Comment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = "https://ghe.example/api/v3/repos/o/r/issues/4/comments";
+
+    fn comment() -> Comment {
+        Comment {
+            subject: "pull request o/r#4".to_owned(),
+            url: LIST.parse().unwrap(),
+            text: "<!-- m -->\nHello".to_owned(),
+            marker: "<!-- m -->".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_comment_is_where_github_says_or_else_somewhere_in_its_list() {
+        let page = "https://ghe.example/o/r/pull/4#issuecomment-1";
+        let long = format!("https://ghe.example/{}", "x".repeat(2_000));
+        for (described, address) in [
+            (format!(r#"{{"html_url": "{page}"}}"#), page),
+            (format!(r#"{{"html_url": "{long}"}}"#), LIST),
+            (r#"{"html_url": "javascript:alert(1)"}"#.to_owned(), LIST),
+            (r#"{"html_url": 7}"#.to_owned(), LIST),
+            ("{}".to_owned(), LIST),
+            ("no JSON".to_owned(), LIST),
+            (String::new(), LIST),
+        ] {
+            assert_eq!(
+                comment().address(described.as_bytes()),
+                address,
+                "{described}"
+            );
+        }
+    }
+
+    #[test]
+    fn it_is_looked_for_from_a_day_before_its_task_on() {
+        let query = |created_ms| comment().first_page(created_ms).query().unwrap().to_owned();
+        assert_eq!(
+            query(1_700_000_000_999),
+            "since=2023-11-13T22%3A13%3A20Z&per_page=100"
+        );
+        assert_eq!(query(0), "since=1970-01-01T00%3A00%3A00Z&per_page=100");
+        assert!(query(u64::MAX).ends_with("&per_page=100"));
+    }
+
+    #[test]
+    fn only_what_begins_with_the_marker_is_the_comment() {
+        for (body, is) in [
+            (Some("<!-- m -->\r\nHello"), true),
+            (Some("> <!-- m -->\n> Hello\n\nThanks"), false),
+            (Some("<!-- other -->"), false),
+            (Some(""), false),
+            (None, false),
+        ] {
+            let described = Described {
+                html_url: None,
+                body: body.map(str::to_owned),
+            };
+            assert_eq!(comment().is(&described), is, "{body:?}");
+        }
+    }
+}

@@ -107,9 +107,14 @@ impl GovernorTask {
                 self.again = (self.again * 2).min(AGAIN_MAX);
             }
         }
-        // A comment waits for a gap, and keeps nobody from reading meanwhile.
+        lock(&self.board).oldest = self.oldest_read();
+    }
+
+    /// Since when the read waits that has waited longest. A comment waits for a gap, and
+    /// keeps nobody from reading meanwhile.
+    fn oldest_read(&self) -> Option<Instant> {
         let reads = self.waiting.iter().filter(|one| !one.is_content());
-        lock(&self.board).oldest = reads.map(|waiting| waiting.since).min();
+        reads.map(|waiting| waiting.since).min()
     }
 
     /// Redis did not say what may start: nobody waits for it, and nothing is sent.

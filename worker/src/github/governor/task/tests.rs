@@ -166,3 +166,34 @@ fn a_call_that_was_made_before_a_limit_was_told_does_not_free_anything() {
     board.answered(later, false);
     assert_eq!(board.free_until, None);
 }
+
+#[tokio::test]
+async fn a_comment_goes_before_the_reads_that_came_first_and_keeps_no_fetch_from_being_claimed() {
+    let (mut task, now) = (task(), Instant::now());
+    task.pace.in_flight = 1;
+    let patience = Duration::from_secs(2);
+    let (answers, mut wants) = (
+        Vec::from_iter((0..3).map(|_| oneshot::channel())),
+        Vec::new(),
+    );
+    let mut answered = Vec::new();
+    for ((answer, kept), class) in
+        answers
+            .into_iter()
+            .zip([Class::Read, Class::Read, Class::Content])
+    {
+        answered.push(kept);
+        let mut one = waiting(now, patience);
+        one.want.class = class;
+        wants.push(Waiting { answer, ..one });
+    }
+    task.waiting.extend(wants);
+    let chosen = task.choose(now);
+    assert_eq!(chosen.len(), 1);
+    assert_eq!(chosen[0].want.class, Class::Content);
+    task.waiting.clear();
+    task.waiting.extend(chosen);
+    assert_eq!(task.oldest_read(), None);
+    task.waiting.push_back(waiting(now, patience));
+    assert_eq!(task.oldest_read(), Some(now));
+}
