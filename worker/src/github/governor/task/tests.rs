@@ -172,16 +172,9 @@ async fn a_comment_goes_before_the_reads_that_came_first_and_keeps_no_fetch_from
     let (mut task, now) = (task(), Instant::now());
     task.pace.in_flight = 1;
     let patience = Duration::from_secs(2);
-    let (answers, mut wants) = (
-        Vec::from_iter((0..3).map(|_| oneshot::channel())),
-        Vec::new(),
-    );
-    let mut answered = Vec::new();
-    for ((answer, kept), class) in
-        answers
-            .into_iter()
-            .zip([Class::Read, Class::Read, Class::Content])
-    {
+    let (mut wants, mut answered) = (Vec::new(), Vec::new());
+    for class in [Class::Read, Class::Read, Class::Content] {
+        let (answer, kept) = oneshot::channel();
         answered.push(kept);
         let mut one = waiting(now, patience);
         one.want.class = class;
