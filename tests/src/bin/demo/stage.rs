@@ -19,6 +19,10 @@ pub(super) const MISSING: &str = "no-such-thing";
 pub(super) const UNLUCKY: &str = "spoon-knife";
 /// Takes so long to fetch that its worker can be killed meanwhile.
 pub(super) const SLOW: &str = "long-story";
+/// Has a pull request that gets a comment.
+pub(super) const GRADED: &str = "homework";
+/// The number of the pull request that every made-up repository has.
+pub(super) const PULL_REQUEST: usize = 4;
 
 /// Starts all parts, with lively settings: what takes seconds in production takes
 /// a fraction of one here.
@@ -30,7 +34,10 @@ pub(super) async fn set() -> anyhow::Result<Site> {
     let options = options
         .with("SCHEDULE_INTERVAL", "200")
         .with("RESCHEDULE_INTERVAL", "1000")
-        .with("LEASE", "2000");
+        .with("LEASE", "2000")
+        // The made-up GitHub takes comments from any token, and at any pace.
+        .with("API_TOKEN", "demo")
+        .with("GITHUB_WRITE_GAP", "0");
     let site = Site::start(options).await?;
     furnish(&site.github);
     Ok(site)
@@ -46,6 +53,11 @@ fn furnish(github: &GithubStandIn) {
     let not_found = Fault::Status(404, Vec::new(), not_found.to_owned());
     github.always(&format!("/repos/{OWNER}/{MISSING}"), not_found);
     github.script(&format!("/repos/{OWNER}/{SLOW}"), vec![Fault::Hang]);
+}
+
+/// Where GitHub has the comments on a repository's pull request.
+pub(super) fn comments_path(repository: &str) -> String {
+    format!("/repos/{OWNER}/{repository}/issues/{PULL_REQUEST}/comments")
 }
 
 fn usual_repository() -> Repository {
