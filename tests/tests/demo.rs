@@ -140,6 +140,10 @@ async fn the_demo_shows_a_report_from_the_request_to_the_receiver_and_leaves_not
         "## Grade: 66.67% (2 of 3 requirements met)",
         "| It greets the moon, too | ❌ |",
         r#""comment_url": "https://github.com/octocat/homework/issues/4#issuecomment-1""#,
+        "is not known: GitHub could not answer for pull request octocat/late-homework#4 (502)",
+        // Asked for once, looked for, and there once.
+        "POST /repos/octocat/late-homework/issues/4/comments\n    GET /repos/octocat/late-homework",
+        "late-homework/issues/4/comments | jq length\n    1\n",
         "webhook-id: ",
         r#"{"name": "The Octocat", "qtd_commits": 32, "user": "octocat"}"#,
         "Nothing is left running.",

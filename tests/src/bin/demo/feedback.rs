@@ -2,8 +2,10 @@
 
 use anyhow::ensure;
 use reqwest::StatusCode;
+use serde_json::Value;
 
-use crate::stage::{GRADED, OWNER, PULL_REQUEST, comments_path};
+use crate::screen::Style;
+use crate::stage::{GRADED, OWNER, PULL_REQUEST, UNCLEAR, comments_path};
 use crate::tour::{PATIENCE, Tour};
 
 /// A student's commit, and the one that mends it.
@@ -45,6 +47,44 @@ pub(super) async fn replace_an_older_commit(tour: &mut Tour) -> anyhow::Result<(
     tour.screen.say("\nThis is what the receiver got.")?;
     let body = &deliveries[before].body;
     Ok(tour.screen.json(std::str::from_utf8(body)?)?)
+}
+
+pub(super) async fn lose_an_answer(tour: &mut Tour) -> anyhow::Result<()> {
+    tour.screen
+        .step("GitHub makes a comment but answers 502: it is found, and not made again")?;
+    let grades = [("It says hello", 3)];
+    let id = post(tour, UNCLEAR, &members(NEWER, &grades, "")).await?;
+    // It was graded, and tried.
+    let waits = |task: &Value| task["state"] == "scheduled" && task["attempts"] == 2;
+    let task = tour
+        .task_when(&id, "waiting to look for its comment", waits)
+        .await?;
+    tour.show(&id, &task, &["state", "stage", "why"])?;
+    let task = tour.task_in(&id, "succeeded").await?;
+    tour.show(&id, &task, &["state", "failures", "comment_url"])?;
+
+    let asked = tour.site.github.requests().into_iter();
+    let path = comments_path(UNCLEAR);
+    let asked = asked.filter(|request| request.target.starts_with(&path));
+    let asked: Vec<_> = asked
+        .map(|request| format!("{} {}", request.method, request.target))
+        .collect();
+    tour.screen
+        .say("\nThis is what GitHub was asked about its comments.")?;
+    tour.screen.lines(Style::Faint, asked.join("\n"))?;
+    let posts = asked.iter().filter(|asked| asked.starts_with("POST"));
+    let posts = posts.count();
+
+    let comments = tour.site.github.comments(OWNER, UNCLEAR, PULL_REQUEST);
+    show_comments(tour, UNCLEAR, "length", &comments.len().to_string())?;
+    ensure!(
+        (posts, comments.len()) == (1, 1) && comments[0].contains(&id),
+        "{posts} requests made these comments: {comments:?}"
+    );
+    Ok(tour.screen.say(
+        "\nThe first line of a comment names its job. A worker that does not know whether the\n\
+         comment was made looks for that line, and makes it again only if it is not there.",
+    )?)
 }
 
 /// What a task of feedback has beside what every task has: a commit, with a grade for

@@ -30,6 +30,7 @@ pub(super) async fn run(tour: &mut Tour) -> anyhow::Result<()> {
     fail_once(tour).await?;
     kill_a_worker(tour).await?;
     feedback::replace_an_older_commit(tour).await?;
+    feedback::lose_an_answer(tour).await?;
     list_keys(tour).await?;
     show_report(tour, &report)
 }
