@@ -158,6 +158,14 @@ async fn the_demo_shows_a_report_from_the_request_to_the_receiver_and_leaves_not
 async fn a_demo_that_stays_up_ends_well_when_it_is_asked_to() {
     let mut demo = Demo::start(&[("STAY", "1")]);
     demo.shows("Each delivery is shown below").await;
+    let shown = demo.shown();
+    for text in [
+        r#"{"username": "you", "repository": "anything"}"#,
+        "{\"username\": \"you\", \"repository\": \"anything\",\n      \"kind\": \"feedback\"",
+        "/repos/you/anything/issues/4/comments | jq",
+    ] {
+        assert!(shown.contains(text), "{text}:\n{shown}");
+    }
     demo.signal(Signal::INT);
     let status = demo.end().await;
     assert!(status.success(), "{status}:\n{}", demo.shown());

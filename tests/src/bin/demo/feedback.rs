@@ -10,7 +10,7 @@ use crate::tour::{PATIENCE, Tour};
 
 /// A student's commit, and the one that mends it.
 const OLDER: &str = "0d1c2b3a49586776859403120f1e2d3c4b5a6978";
-const NEWER: &str = "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d";
+pub(super) const NEWER: &str = "7fd1a60b01f91b314f59955a4e4d4e80d8edf11d";
 
 pub(super) async fn replace_an_older_commit(tour: &mut Tour) -> anyhow::Result<()> {
     tour.screen
@@ -91,7 +91,7 @@ pub(super) async fn lose_an_answer(tour: &mut Tour) -> anyhow::Result<()> {
 /// each of its requirements.
 ///
 /// `more` is what else it shall have, after a comma.
-fn members(commit: &str, grades: &[(&str, u32)], more: &str) -> String {
+pub(super) fn members(commit: &str, grades: &[(&str, u32)], more: &str) -> String {
     let one = |(description, grade): &(&str, u32)| {
         format!("\n    {{\"description\": \"{description}\", \"grade\": {grade}}}")
     };
