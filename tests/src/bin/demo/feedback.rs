@@ -82,8 +82,9 @@ pub(super) async fn lose_an_answer(tour: &mut Tour) -> anyhow::Result<()> {
         "{posts} requests made these comments: {comments:?}"
     );
     Ok(tour.screen.say(
-        "\nThe first line of a comment names its job. A worker that does not know whether the\n\
-         comment was made looks for that line, and makes it again only if it is not there.",
+        "\nThe first line of a comment names its job. A worker that does not know\n\
+         whether the comment was made looks for that line, and makes the comment\n\
+         again only if it is not there.",
     )?)
 }
 

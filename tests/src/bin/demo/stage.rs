@@ -20,9 +20,9 @@ pub(super) const UNLUCKY: &str = "spoon-knife";
 /// Takes so long to fetch that its worker can be killed meanwhile.
 pub(super) const SLOW: &str = "long-story";
 /// Has a pull request that gets a comment.
-pub(super) const GRADED: &str = "homework";
+pub(super) const GRADED: &str = "lab-1";
 /// Has a pull request whose comment is made, though GitHub's answer says otherwise.
-pub(super) const UNCLEAR: &str = "late-homework";
+pub(super) const UNCLEAR: &str = "lab-2";
 /// The number of the pull request that every made-up repository has.
 pub(super) const PULL_REQUEST: usize = 4;
 

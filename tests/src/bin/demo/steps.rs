@@ -109,9 +109,8 @@ async fn receive(tour: &mut Tour, id: &str) -> anyhow::Result<Delivery> {
         .iter()
         .map(|request| format!("{} {}", request.method, request.target))
         .collect();
-    tour.screen.say(
-        "\nThis is what GitHub was asked: whose the token is, both lists, and all names at once.",
-    )?;
+    tour.screen
+        .say("\nThis is what GitHub was asked. The last request is for all names at once.")?;
     tour.screen.lines(Style::Faint, asked.join("\n"))?;
     Ok(report)
 }
@@ -252,9 +251,9 @@ async fn list_keys(tour: &mut Tour) -> anyhow::Result<()> {
     let left = keys.iter().find(live);
     ensure!(left.is_none(), "no job is live, and yet there is {left:?}");
     tour.screen.say(
-        "\nNo lock, no report, no evaluation, nothing scheduled or running: the records of ended\n\
-         jobs and the lists of those of a pull request, which are kept for days, counters, and\n\
-         the workers, whose presence runs out by itself.",
+        "\nNo lock, no report, no evaluation, nothing scheduled or running. What is here\n\
+         is kept for days, or runs out by itself: the records of ended jobs, the jobs\n\
+         of each pull request, counters, and the workers' presence.",
     )?;
     Ok(())
 }
