@@ -135,6 +135,15 @@ async fn the_demo_shows_a_report_from_the_request_to_the_receiver_and_leaves_not
         "GitHub has no repository octocat/no-such-thing",
         "answered 503",
         "kill -KILL",
+        r#""reason": "superseded by "#,
+        r#"{"state": "succeeded", "grade": {"passed": 2, "percentage": 66.67, "total": 3}}"#,
+        "## Grade: 66.67% (2 of 3 requirements met)",
+        "| It greets the moon, too | ❌ |",
+        r#""comment_url": "https://github.com/octocat/lab-1/issues/4#issuecomment-1""#,
+        "is not known: GitHub could not answer for pull request octocat/lab-2#4 (502)",
+        // Asked for once, looked for, and there once.
+        "POST /repos/octocat/lab-2/issues/4/comments\n    GET /repos/octocat/lab-2",
+        "lab-2/issues/4/comments | jq length\n    1\n",
         "webhook-id: ",
         r#"{"name": "The Octocat", "qtd_commits": 32, "user": "octocat"}"#,
         "Nothing is left running.",
@@ -149,6 +158,14 @@ async fn the_demo_shows_a_report_from_the_request_to_the_receiver_and_leaves_not
 async fn a_demo_that_stays_up_ends_well_when_it_is_asked_to() {
     let mut demo = Demo::start(&[("STAY", "1")]);
     demo.shows("Each delivery is shown below").await;
+    let shown = demo.shown();
+    for text in [
+        r#"{"username": "you", "repository": "anything"}"#,
+        "{\"username\": \"you\", \"repository\": \"anything\",\n      \"kind\": \"feedback\"",
+        "/repos/you/anything/issues/4/comments | jq",
+    ] {
+        assert!(shown.contains(text), "{text}:\n{shown}");
+    }
     demo.signal(Signal::INT);
     let status = demo.end().await;
     assert!(status.success(), "{status}:\n{}", demo.shown());

@@ -5,6 +5,7 @@
 //! the variable `STAY` set it then stays up until Ctrl-C. It leaves nothing running
 //! and no file behind, however it ends; [`hookme_tests::leash`] says why.
 
+mod feedback;
 mod json;
 mod screen;
 mod stage;

@@ -19,6 +19,12 @@ pub(super) const MISSING: &str = "no-such-thing";
 pub(super) const UNLUCKY: &str = "spoon-knife";
 /// Takes so long to fetch that its worker can be killed meanwhile.
 pub(super) const SLOW: &str = "long-story";
+/// Has a pull request that gets a comment.
+pub(super) const GRADED: &str = "lab-1";
+/// Has a pull request whose comment is made, though GitHub's answer says otherwise.
+pub(super) const UNCLEAR: &str = "lab-2";
+/// The number of the pull request that every made-up repository has.
+pub(super) const PULL_REQUEST: usize = 4;
 
 /// Starts all parts, with lively settings: what takes seconds in production takes
 /// a fraction of one here.
@@ -30,7 +36,13 @@ pub(super) async fn set() -> anyhow::Result<Site> {
     let options = options
         .with("SCHEDULE_INTERVAL", "200")
         .with("RESCHEDULE_INTERVAL", "1000")
-        .with("LEASE", "2000");
+        .with("LEASE", "2000")
+        // The made-up GitHub takes comments from any token, and at any pace.
+        .with("API_TOKEN", "demo")
+        .with("GITHUB_WRITE_GAP", "0")
+        // So long after a lost answer a comment is looked for. If it were shorter, the
+        // worker that GitHub keeps waiting could give up before it is killed.
+        .with("GITHUB_TIMEOUT", "2000");
     let site = Site::start(options).await?;
     furnish(&site.github);
     Ok(site)
@@ -46,6 +58,13 @@ fn furnish(github: &GithubStandIn) {
     let not_found = Fault::Status(404, Vec::new(), not_found.to_owned());
     github.always(&format!("/repos/{OWNER}/{MISSING}"), not_found);
     github.script(&format!("/repos/{OWNER}/{SLOW}"), vec![Fault::Hang]);
+    let made = Fault::CreatedThen(502);
+    github.script(&comments_path(UNCLEAR), vec![made]);
+}
+
+/// Where GitHub has the comments on a repository's pull request.
+pub(super) fn comments_path(repository: &str) -> String {
+    format!("/repos/{OWNER}/{repository}/issues/{PULL_REQUEST}/comments")
 }
 
 fn usual_repository() -> Repository {

@@ -6,8 +6,9 @@ use hookme_tests::Receiver;
 use hookme_tests::receiver::Delivery;
 use hookme_tests::site::Site;
 
+use crate::feedback::{NEWER, members};
 use crate::screen::Style;
-use crate::stage::MISSING;
+use crate::stage::{MISSING, PULL_REQUEST};
 use crate::tour::Tour;
 
 /// How long to wait for a delivery before waiting again.
@@ -45,12 +46,23 @@ fn introduce(tour: &mut Tour) -> anyhow::Result<()> {
         row("receiver", tour.site.receiver.url()),
     ];
     tour.screen.table(&rows)?;
+    let (api, github) = (&tour.url, tour.site.github.url());
     let body = r#"{"username": "you", "repository": "anything"}"#;
     tour.screen.say(format_args!(
         "\nEvery repository exists here, except {MISSING}. Ask for one in another terminal:"
     ))?;
     tour.screen
-        .command(format_args!("curl -i {}/tasks --json '{body}'", tour.url))?;
+        .command(format_args!("curl -i {api}/tasks --json '{body}'"))?;
+    tour.screen.say(format_args!(
+        "\nOr give feedback on its pull request {PULL_REQUEST}, and read the comment:"
+    ))?;
+    let more = members(NEWER, &[("It works", 3), ("It is fast", 1)], "");
+    let body = format!(r#"{{"username": "you", "repository": "anything"{more}}}"#);
+    tour.screen
+        .command(format_args!("curl -i {api}/tasks --json '{body}'"))?;
+    let comments = format!("{github}/repos/you/anything/issues/{PULL_REQUEST}/comments");
+    tour.screen
+        .command(format_args!("curl -s {comments} | jq -r '.[].body'"))?;
     tour.screen
         .say("\nEach delivery is shown below as it comes.")?;
     Ok(())

@@ -11,12 +11,13 @@ use hookme_tests::site::TAG;
 use redis::AsyncCommands;
 use reqwest::StatusCode;
 
+use crate::feedback;
 use crate::screen::Style;
 use crate::stage::{EMPTY, MISSING, SLOW, UNLUCKY, USUAL};
 use crate::tour::{PATIENCE, Tour};
 
 /// The keys that exist only while a job is live.
-const LIVE_KEYS: [&str; 4] = ["lock:", "report:", "running", "scheduled:"];
+const LIVE_KEYS: [&str; 5] = ["evaluation:", "lock:", "report:", "running", "scheduled:"];
 
 /// Shows everything, and ends with a report.
 pub(super) async fn run(tour: &mut Tour) -> anyhow::Result<()> {
@@ -28,6 +29,8 @@ pub(super) async fn run(tour: &mut Tour) -> anyhow::Result<()> {
     miss_a_repository(tour).await?;
     fail_once(tour).await?;
     kill_a_worker(tour).await?;
+    feedback::replace_an_older_commit(tour).await?;
+    feedback::lose_an_answer(tour).await?;
     list_keys(tour).await?;
     show_report(tour, &report)
 }
@@ -54,8 +57,9 @@ fn show_parts(tour: &mut Tour) -> anyhow::Result<()> {
     ];
     tour.screen.step("All parts run")?;
     tour.screen.table(&rows)?;
-    let url = &tour.url;
-    Ok(tour.screen.command(format_args!("API={url}"))?)
+    let (api, github) = (&tour.url, tour.site.github.url());
+    let variables = format!("API={api} GITHUB={github}");
+    Ok(tour.screen.command(variables)?)
 }
 
 /// Returns the id of the one job that came of two requests.
@@ -105,7 +109,8 @@ async fn receive(tour: &mut Tour, id: &str) -> anyhow::Result<Delivery> {
         .iter()
         .map(|request| format!("{} {}", request.method, request.target))
         .collect();
-    tour.screen.say("\nThis is what GitHub was asked.")?;
+    tour.screen
+        .say("\nThis is what GitHub was asked. The last request is for all names at once.")?;
     tour.screen.lines(Style::Faint, asked.join("\n"))?;
     Ok(report)
 }
@@ -246,8 +251,9 @@ async fn list_keys(tour: &mut Tour) -> anyhow::Result<()> {
     let left = keys.iter().find(live);
     ensure!(left.is_none(), "no job is live, and yet there is {left:?}");
     tour.screen.say(
-        "\nNo lock, no report, nothing scheduled or running: the records of ended jobs, which\n\
-         are kept for days, counters, and the workers, whose presence runs out by itself.",
+        "\nNo lock, no report, no evaluation, nothing scheduled or running. What is here\n\
+         is kept for days, or runs out by itself: the records of ended jobs, the jobs\n\
+         of each pull request, counters, and the workers' presence.",
     )?;
     Ok(())
 }
