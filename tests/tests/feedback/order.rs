@@ -5,7 +5,7 @@ use std::time::Duration;
 use hookme_shared::feedback::PullRequest;
 use hookme_shared::job::{Stage, State};
 use hookme_shared::names::{RepositoryName, Username};
-use hookme_shared::queue::{Limits, Revived, Settlement, Submitted, Terms};
+use hookme_shared::queue::{Limits, Next, Revived, Settlement, Submitted, Terms};
 use hookme_tests::by_hand::{OWNER, REPOSITORY, evaluation, sha};
 use hookme_tests::site::total;
 use redis::AsyncCommands;
@@ -106,6 +106,9 @@ async fn one_that_runs_goes_on_and_the_newer_waits_for_its_comment() {
     desk.grade_all().await;
 
     assert_eq!(desk.claim(2).await.jobs, []);
+    // Nobody asks for it again and again meanwhile.
+    let next = desk.claim(2).await.next;
+    assert_eq!(next, Next::In(Duration::from_secs(2)));
     let why = desk.job(new).await.why;
     assert!(why.contains(&old.to_string()), "{why}");
     desk.pass(Duration::from_secs(1)).await;

@@ -1,5 +1,7 @@
 //! What Redis knows of a comment that may exist.
 
+use std::time::Duration;
+
 use hookme_shared::job::{Fence, Stage, State};
 use hookme_shared::queue::{Loaded, Settled, Settlement};
 use hookme_tests::by_hand::sha;
@@ -29,6 +31,44 @@ async fn a_grade_is_stored_with_the_stage_that_follows_it() {
     // The claim that follows knows the grade.
     let claimed = desk.claim_one().await;
     assert_eq!(claimed.job.feedback.unwrap().grade, Some(kept));
+}
+
+#[tokio::test]
+async fn what_was_found_is_kept_as_long_as_a_dead_job_can_be_revived_and_no_longer() {
+    let mut desk = Desk::new().await;
+    let id = desk.submit(7, 1).await;
+    let dead = Settlement::Bury {
+        reason: "404".to_owned(),
+    };
+    let claimed = desk.claim_one().await;
+    desk.settle(&claimed, dead.clone()).await;
+    let mut redis = desk.house.redis().await.unwrap();
+    let kept = desk.house.key(&format!("evaluation:{id}"));
+    assert!(redis.exists::<_, bool>(&kept).await.unwrap());
+    // Whoever dies next takes the records with it whose time is over.
+    desk.pass(Duration::from_secs(31 * 86_400)).await;
+    desk.submit(8, 1).await;
+    let claimed = desk.claim_one().await;
+    desk.settle(&claimed, dead).await;
+    assert!(desk.queue.explain(id).await.unwrap().is_none());
+    assert!(!redis.exists::<_, bool>(&kept).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_grade_ends_a_row_of_crashes() {
+    let mut desk = Desk::new().await;
+    let id = desk.submit(7, 1).await;
+    desk.queue.reap(0.0).await.unwrap();
+    desk.claim_one().await;
+    for _ in 0..4 {
+        desk.pass(Duration::from_secs(4)).await;
+        desk.queue.reap(0.0).await.unwrap();
+    }
+    desk.pass(Duration::from_secs(1)).await;
+    assert_eq!(desk.job(id).await.job.crashes, 1);
+    let claimed = desk.claim_one().await;
+    desk.settle(&claimed, graded()).await;
+    assert_eq!(desk.job(id).await.job.crashes, 0);
 }
 
 #[tokio::test]
@@ -147,7 +187,7 @@ async fn where_a_comment_is_ends_its_stage() {
     assert_eq!(job.feedback.unwrap().comment_url.as_deref(), Some(&*url));
     // A delivery that fails is tried again as a delivery, without a report.
     let retry = Settlement::Retry {
-        delay: std::time::Duration::ZERO,
+        delay: Duration::ZERO,
         reason: "503".to_owned(),
     };
     desk.settle(&claimed, retry).await;

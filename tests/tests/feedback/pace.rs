@@ -64,6 +64,19 @@ async fn one_comment_is_claimed_a_gap_and_the_claim_says_when_the_next_may_be() 
 }
 
 #[tokio::test]
+async fn the_gap_counts_from_the_start_of_a_comment_and_not_from_its_claim() {
+    let mut desk = graded(3).await;
+    desk.claim_to_ask(3, 0).await;
+    desk.pass(Duration::from_millis(400)).await;
+    acquire(&desk, "one").await;
+    release(&desk, "one", Outcome::Answered).await;
+    desk.pass(Duration::from_millis(600)).await;
+    let batch = desk.claim_to_ask(3, 0).await;
+    let left = Duration::from_millis(400);
+    assert_eq!((batch.jobs.len(), batch.next), (0, Next::In(left)));
+}
+
+#[tokio::test]
 async fn what_was_made_in_the_minute_and_the_hour_counts_at_the_claim() {
     let mut desk = graded(60).await;
     let mut claimed = 0;
@@ -130,6 +143,27 @@ async fn a_pause_of_new_content_holds_comments_and_no_fetch() {
     release(&desk, "probe", Outcome::Answered).await;
     desk.pass(SECOND).await;
     assert_eq!(desk.claim_to_ask(5, 0).await.jobs.len(), 1);
+}
+
+#[tokio::test]
+async fn after_a_pause_of_everything_one_job_is_claimed_of_comments_and_fetches_together() {
+    let mut desk = graded(3).await;
+    for name in ["one", "two"] {
+        hookme_tests::by_hand::submit(&desk.queue, name, Duration::ZERO)
+            .await
+            .unwrap();
+    }
+    acquire(&desk, "one").await;
+    let refused = Outcome::Refused {
+        scope: "all".to_owned(),
+        wait: Some(60 * SECOND),
+        request_id: String::new(),
+    };
+    release(&desk, "one", refused).await;
+    desk.pass(60 * SECOND).await;
+    let batch = desk.claim_to_ask(5, 0).await;
+    assert_eq!(batch.jobs.len(), 1, "{batch:?}");
+    assert_eq!(desk.claim_to_ask(5, 0).await.jobs.len(), 0);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hookme_shared::job::Stage;
+use hookme_shared::queue::{Limits, Terms};
 use hookme_tests::by_hand;
 
 use super::desk::Desk;
@@ -76,5 +77,41 @@ async fn a_backlog_of_reports_keeps_no_comment_waiting() {
     assert_eq!(
         desk.claim_to_ask(1, 0).await.jobs[0].job.stage,
         Stage::Comment
+    );
+}
+
+#[tokio::test]
+async fn the_cap_of_starts_holds_for_both_kinds_together_and_a_graded_job_has_started_before() {
+    let limits = Limits {
+        starts: Some(3),
+        interval: Duration::from_secs(10),
+        ..Limits::default()
+    };
+    let terms = Terms {
+        limits,
+        ..Terms::default()
+    };
+    let mut desk = Desk::under(terms).await;
+    reports(&desk, 5).await;
+    for pull_request in 1..=2 {
+        desk.submit(pull_request, 1).await;
+    }
+    let batch = desk.claim(10).await;
+    assert_eq!(batch.jobs.len(), 3, "{batch:?}");
+    for one in batch
+        .jobs
+        .iter()
+        .filter(|one| one.job.stage == Stage::Grade)
+    {
+        desk.settle(one, super::desk::graded()).await;
+    }
+    // No start is left, and the comments go on.
+    let batch = desk.claim(10).await;
+    let stages: Vec<Stage> = batch.jobs.iter().map(|one| one.job.stage).collect();
+    assert_eq!(stages, [Stage::Comment; 2]);
+    desk.pass(Duration::from_secs(10)).await;
+    assert_eq!(
+        claimed(&desk, 10).await,
+        BTreeMap::from([(Stage::Fetch, 3)])
     );
 }
