@@ -10,4 +10,5 @@ mod once;
 mod order;
 mod outbox;
 mod pace;
+mod sequences;
 mod shares;
