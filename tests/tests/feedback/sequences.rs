@@ -28,9 +28,11 @@ enum Step {
         turn: u32,
         worker: u8,
     },
-    /// A worker goes on by one call. A chance of 0 is the best that can happen.
+    /// A worker goes on by so many calls, all but the last of which turn out for the
+    /// best, as the last does with a chance of 0.
     Act {
         hand: usize,
+        calls: u8,
         chance: u8,
     },
     /// A worker renews the lease of what it has in hand no more.
@@ -54,6 +56,7 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let wait = prop_oneof![Just(1_u64), Just(700), Just(3_000), Just(31_000)];
     let chance = prop_oneof![5 => Just(0_u8), 2 => Just(3), 3 => 1_u8..6];
+    let calls = prop_oneof![1 => Just(1_u8), 1 => 2_u8..6];
     let pull_request = prop_oneof![3 => Just(0_usize), 1 => Just(1)];
     let wanted = prop_oneof![3 => Just(1_usize), 1 => Just(3)];
     prop_oneof![
@@ -61,7 +64,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(pull_request, commit, salt)| Step::Submit { pull_request, commit, salt }),
         7 => (wanted, 0_u32..9, 0_u8..3)
             .prop_map(|(wanted, turn, worker)| Step::Claim { wanted, turn, worker }),
-        20 => (any::<usize>(), chance).prop_map(|(hand, chance)| Step::Act { hand, chance }),
+        14 => (any::<usize>(), calls, chance)
+            .prop_map(|(hand, calls, chance)| Step::Act { hand, calls, chance }),
         1 => any::<usize>().prop_map(|hand| Step::Stall { hand }),
         1 => any::<usize>().prop_map(|job| Step::Cancel { job }),
         2 => any::<usize>().prop_map(|job| Step::Revive { job }),

@@ -80,7 +80,11 @@ impl Crew {
                 turn,
                 worker,
             } => self.claim(*wanted, *turn, *worker).await,
-            Step::Act { hand, chance } => self.act(*hand, *chance).await,
+            Step::Act {
+                hand,
+                calls,
+                chance,
+            } => self.act(*hand, *calls, *chance).await,
             Step::Stall { hand } => {
                 if let Some(place) = any(*hand, self.hands.len()) {
                     self.hands[place].is_stalled = true;
@@ -112,7 +116,7 @@ impl Crew {
         self.reap().await;
         self.claim(10, 0, 0).await;
         while !self.hands.is_empty() {
-            self.act(0, 0).await;
+            self.act(0, 1, 0).await;
         }
     }
 

@@ -67,13 +67,25 @@ impl Hand {
 }
 
 impl Crew {
-    /// A worker goes on by one call with one of the jobs in hand.
-    pub(super) async fn act(&mut self, number: usize, chance: u8) {
+    /// A worker goes on by so many calls with one of the jobs in hand, as far as it gets.
+    pub(super) async fn act(&mut self, number: usize, calls: u8, chance: u8) {
         let Some(place) = any(number, self.hands.len()) else {
             return;
         };
-        let hand = self.hands.swap_remove(place);
-        let kept = match hand.place {
+        let mut hand = self.hands.swap_remove(place);
+        for left in (0..calls).rev() {
+            let chance = if left == 0 { chance } else { 0 };
+            match self.go_on(hand, chance).await {
+                Some(kept) => hand = kept,
+                None => return,
+            }
+        }
+        self.hands.push(hand);
+    }
+
+    /// One call; returns what is still in hand after it.
+    async fn go_on(&mut self, hand: Hand, chance: u8) -> Option<Hand> {
+        match hand.place {
             Place::Start => self.start(hand, chance).await,
             Place::ToOpen => {
                 let opened = self.desk.queue.open_comment(hand.job.id, &hand.fence);
@@ -98,8 +110,7 @@ impl Crew {
                 };
                 self.settle(&hand, end).await
             }
-        };
-        self.hands.extend(kept);
+        }
     }
 
     async fn start(&mut self, hand: Hand, chance: u8) -> Option<Hand> {
