@@ -85,10 +85,10 @@ impl Crew {
         let values: Vec<redis::Value> = pipe.query_async(&mut self.redis).await.unwrap();
         for (id, pair) in self.ids.iter().zip(values.chunks(2)) {
             let fields: [Option<String>; 6] = redis::from_redis_value(pair[0].clone()).unwrap();
-            let [state, stage, tried_ms, url, superseded_by, reason] = fields;
+            let [state, lane, tried_ms, url, superseded_by, reason] = fields;
             let record = Record {
                 state: state.unwrap().parse().unwrap(),
-                stage: stage.unwrap().parse().unwrap(),
+                stage: lane.unwrap().parse().unwrap(),
                 is_begun: tried_ms.is_some(),
                 is_closed: url.is_some(),
                 superseded_by: superseded_by.map(|id| id.parse().unwrap()),

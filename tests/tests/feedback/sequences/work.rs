@@ -61,8 +61,8 @@ impl Hand {
         None
     }
 
-    fn at(self, place: Place) -> Option<Self> {
-        Some(Self { place, ..self })
+    fn at(self, place: Place) -> Self {
+        Self { place, ..self }
     }
 }
 
@@ -90,7 +90,7 @@ impl Crew {
             Place::ToOpen => {
                 let opened = self.desk.queue.open_comment(hand.job.id, &hand.fence);
                 match opened.await.unwrap() {
-                    Some(_) => hand.at(Place::Opened),
+                    Some(_) => Some(hand.at(Place::Opened)),
                     None => hand.lose(),
                 }
             }
@@ -115,7 +115,7 @@ impl Crew {
 
     async fn start(&mut self, hand: Hand, chance: u8) -> Option<Hand> {
         if hand.job.stage == Stage::Deliver {
-            return hand.at(Place::Closed);
+            return Some(hand.at(Place::Closed));
         }
         let load = self.desk.queue.load_evaluation(hand.job.id, &hand.fence);
         match load.await.unwrap() {
@@ -132,13 +132,12 @@ impl Crew {
         let feedback = hand.job.feedback.clone().unwrap();
         let claimed_ms = hand.job.started_ms.unwrap();
         match outbox::next(feedback.comment_tried_ms, claimed_ms, TERM) {
-            outbox::Step::Create => hand.at(Place::ToOpen),
             outbox::Step::Wait(delay) => self.settle(&hand, back(delay)).await,
-            outbox::Step::Look if self.exists(hand.job.id) => hand.at(Place::Made),
+            outbox::Step::Look if self.exists(hand.job.id) => Some(hand.at(Place::Made)),
             outbox::Step::Look if feedback.comment_tries >= TRIES_MAX => {
                 self.settle(&hand, failed(3)).await
             }
-            outbox::Step::Look => hand.at(Place::ToOpen),
+            outbox::Step::Create | outbox::Step::Look => Some(hand.at(Place::ToOpen)),
         }
     }
 
@@ -156,17 +155,17 @@ impl Crew {
             assert!(!self.exists(id), "a second comment: {hand:?}");
             self.github[self.tasks[&id].pull_request].push(id);
         }
-        hand.at(match chance {
+        Some(hand.at(match chance {
             1..=3 => Place::Unclear,
             4 => Place::Refused,
             _ => Place::Made,
-        })
+        }))
     }
 
     async fn close(&self, hand: Hand, url: Option<&str>, next: Place) -> Option<Hand> {
         let closed = self.desk.queue.close_comment(hand.job.id, &hand.fence, url);
         if closed.await.unwrap() {
-            hand.at(next)
+            Some(hand.at(next))
         } else {
             hand.lose()
         }
