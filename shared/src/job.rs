@@ -111,7 +111,7 @@ words! {
         Succeeded = "succeeded",
         /// It was given up, with a reason. It can be revived.
         Dead = "dead",
-        /// It was cancelled by request.
+        /// It was cancelled by request, or a newer commit took its place.
         Cancelled = "cancelled",
     }
 }

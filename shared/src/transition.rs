@@ -11,12 +11,17 @@
 //!                        ^  |  ^               |  |  |
 //!                 revive |  |  +---------------+  |  +------------>  dead
 //!                        |  |   retry defer       |      bury, crashes
-//!                        |  |   release reap      |
+//!                        |  |   grade release     |
+//!                        |  |   reap              |
 //!                      dead |                     |
 //!                           +---------------------+--------------->  cancelled
 //!                                  cancel            cancel asked for,
-//!                                                    then given back
+//!                                  supersede         then given back
 //! ```
+//!
+//! *Supersede* is a cancel that no client asked for: a newer commit of the same pull
+//! request takes the place of feedback that waits. It is part of that commit's submit,
+//! or of the claim that would have begun the comment.
 
 use crate::job::{Fence, State};
 
@@ -54,13 +59,16 @@ pub enum Event {
     Retry(Fence),
     /// A worker says that it cannot go on yet.
     Defer(Fence),
+    /// A worker has graded a commit: the job waits for the turn of its comment. The
+    /// sequences in `tests/tests/feedback` go through this, not those of the model.
+    Grade(Fence),
     /// A worker gives it back.
     Release(Fence),
     /// A worker gives it up.
     Bury(Fence),
     /// Its lease has run out.
     Reap,
-    /// A client wants it cancelled.
+    /// A client wants it cancelled; or it waits, and is superseded.
     Cancel,
     /// A client wants a dead job tried again.
     Revive,
@@ -127,6 +135,7 @@ impl Life {
             | Event::Finish(fence)
             | Event::Retry(fence)
             | Event::Defer(fence)
+            | Event::Grade(fence)
             | Event::Release(fence)
             | Event::Bury(fence) => self.settled(event, fence),
         }
@@ -145,18 +154,16 @@ impl Life {
             return self.unchanged(repeat);
         }
         let failures = self.failures + u32::from(matches!(event, Event::Retry(_) | Event::Bury(_)));
+        // A completed stage ends a row of crashes.
+        let is_stage = matches!(event, Event::Advance(_) | Event::Grade(_));
+        let crashes = if is_stage { 0 } else { self.crashes };
         let counted = Self {
             failures,
+            crashes,
             ..self.clone()
         };
         match event {
-            Event::Advance(_) => (
-                Outcome::Done,
-                Self {
-                    crashes: 0,
-                    ..counted
-                },
-            ),
+            Event::Advance(_) => (Outcome::Done, counted),
             Event::Finish(_) => counted.ended(State::Succeeded),
             _ if self.cancel_requested => (Outcome::Cancelled, counted.ended(State::Cancelled).1),
             Event::Bury(_) => counted.ended(State::Dead),
@@ -238,6 +245,7 @@ mod tests {
             Event::Finish,
             Event::Retry,
             Event::Defer,
+            Event::Grade,
             Event::Release,
             Event::Bury,
         ] {
@@ -272,6 +280,7 @@ mod tests {
             (Event::Retry(fence.clone()), 1),
             (Event::Bury(fence.clone()), 1),
             (Event::Defer(fence.clone()), 0),
+            (Event::Grade(fence.clone()), 0),
             (Event::Release(fence.clone()), 0),
             (Event::Reap, 0),
         ] {
@@ -292,7 +301,8 @@ mod tests {
         }
         let (life, fence) = running();
         let crashed = Life { crashes: 4, ..life };
-        assert_eq!(crashed.after(&Event::Advance(fence)).1.crashes, 0);
+        assert_eq!(crashed.after(&Event::Advance(fence.clone())).1.crashes, 0);
+        assert_eq!(crashed.after(&Event::Grade(fence)).1.crashes, 0);
     }
 
     #[test]

@@ -26,6 +26,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::github::{GithubOptions, RepositorySpec};
 use crate::redis_server::{namespace, shared_server};
 use crate::site::ApiClient;
+use crate::site::audit::{self, Reach};
 use crate::{GithubStandIn, Receiver, RedisServer, eventually};
 
 /// How long anything may take to start. A busy machine must not fail a test.
@@ -282,6 +283,17 @@ impl House {
     #[must_use]
     pub fn key(&self, name: &str) -> String {
         format!("{{{}}}:{name}", self.namespace)
+    }
+
+    /// Everything of this house in Redis that nothing accounts for, as
+    /// [`crate::Site::left_over_keys`] finds it. To be called while nothing changes.
+    ///
+    /// # Errors
+    ///
+    /// When Redis does not answer.
+    pub async fn left_over_keys(&self) -> anyhow::Result<Vec<String>> {
+        let tag = format!("{{{}}}", self.namespace);
+        audit::left_overs(&mut self.redis().await?, &tag, Reach::Namespace).await
     }
 
     /// A job with what happened to it; an error if there is none.

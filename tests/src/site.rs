@@ -4,7 +4,7 @@
 //! A test starts one, asks it for something over HTTP, breaks a part of it and
 //! looks at what is left. Dropping it ends everything.
 
-mod audit;
+pub(crate) mod audit;
 mod client;
 
 use std::time::Duration;
@@ -19,6 +19,7 @@ use serde_json::Value;
 use crate::github::{GithubOptions, RepositorySpec};
 use crate::redis_server::{Persistence, RedisOptions};
 use crate::{FaultProxy, GithubStandIn, Program, Receiver, RedisServer, eventually};
+use audit::Reach;
 pub use client::{Answer, ApiClient};
 
 /// The key prefix of every site: each has a Redis of its own.
@@ -222,7 +223,8 @@ impl Site {
     }
 
     /// Everything in Redis that nothing accounts for: a key that the product does
-    /// not list, a lock or a report of no live job, a record or a history that no
+    /// not list, a lock or a report of no live job, an
+    /// evaluation that nobody will grade, a record or a history that no
     /// set leads to, a member without its record, what should have a TTL and has
     /// none. To be called while nothing changes.
     ///
@@ -230,7 +232,7 @@ impl Site {
     ///
     /// When Redis does not answer.
     pub async fn left_over_keys(&self) -> anyhow::Result<Vec<String>> {
-        audit::left_overs(&mut self.connection().await?, TAG).await
+        audit::left_overs(&mut self.connection().await?, TAG, Reach::Redis).await
     }
 }
 

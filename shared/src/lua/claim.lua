@@ -37,8 +37,8 @@ end
 
 -- The lanes of jobs that ask GitHub, and the class of their requests.
 local ASKING = { fetch = 'read', comment = 'content' }
--- A comment that waits for an older one of its pull request is looked at again after this.
-local OLDER_LOOK_MS = 2000
+-- A comment that waits for another of its pull request is looked at again after this.
+local BEFORE_LOOK_MS = 2000
 
 -- What only feedback has.
 local function told_of_feedback(job)
@@ -156,8 +156,8 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         local job = read_job(ns, id)
         local readable = job and is_readable(job)
         local suspect = readable and tonumber(job.crashes or 0) >= ALONE_FROM
-        local older
-        if readable and job.stage == 'comment' then older, job.superseded_by = rivals(ns, job) end
+        local before
+        if readable and job.stage == 'comment' then before, job.superseded_by = rivals(ns, job) end
         -- The stage of a newer version may be no lane that is known here.
         if job then job.lane = lane.set end
         if not job then
@@ -172,7 +172,7 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
             plan.to_fetch[#plan.to_fetch + 1] = job
         elseif job.superseded_by then
             plan.superseded[#plan.superseded + 1] = job
-        elseif older then
+        elseif before then
             plan.behind[#plan.behind + 1] = job
         elseif suspect and not alone then
             plan.when_empty = true
@@ -216,11 +216,11 @@ local function send_to_fetch(ns, jobs)
     end
 end
 
--- Comments that come after an older one of their pull request.
+-- Comments that come after another of their pull request.
 local function put_off(ns, jobs, at_ms)
     for _, job in ipairs(jobs) do
-        redis.call('HSET', key.job(ns, job.id), 'due_ms', at_ms + OLDER_LOOK_MS)
-        redis.call('ZADD', job.lane, at_ms + OLDER_LOOK_MS, job.id)
+        redis.call('HSET', key.job(ns, job.id), 'due_ms', at_ms + BEFORE_LOOK_MS)
+        redis.call('ZADD', job.lane, at_ms + BEFORE_LOOK_MS, job.id)
     end
 end
 

@@ -72,8 +72,8 @@ end
 
 -- What a comment waits for beside its time.
 local function why_comment(ns, job, ahead, at_ms)
-    local older = rivals(ns, job)
-    if older then return 'waits for task ' .. older .. ' to end, whose commit of this pull request is older' end
+    local before = rivals(ns, job)
+    if before then return 'waits for task ' .. before .. ', whose comment on this pull request comes first' end
     local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
     local opens_ms = identity and known_ms(read_limits(ns, identity), 'content_opens_ms') or 0
     if tonumber(job.due_ms) > at_ms or opens_ms <= at_ms then return nil end

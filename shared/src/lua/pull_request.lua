@@ -34,22 +34,25 @@ local function needless(ns, scope)
     return jobs
 end
 
--- The older job whose comment is to come before this one's, if there is one; and the
--- newest one that makes this one's needless. An older one that waits, and of which no
--- comment may exist, is needless itself.
+-- The job whose comment is to come before this one's, if there is one; and the newest
+-- one that makes this one's needless: it is live or succeeded, or its comment may exist.
+-- An older one that waits, and of which no comment may exist, is needless itself. One of
+-- which a comment may exist is never needless; it comes before those that wait, and can
+-- meet a newer one at work only after its revival.
 local function rivals(ns, job)
-    local older, newer, is_older = nil, nil, true
+    local before, newer, is_older = nil, nil, true
     for _, id in ipairs(redis.call('ZRANGE', siblings_at(ns, job.scope), 0, -1)) do
-        local known = redis.call('HMGET', key.job(ns, id), 'state', 'comment_tried_ms', 'comment_url')
-        local state, has_begun = known[1], known[2] and not known[3]
+        local known = redis.call('HMGET', key.job(ns, id), 'state', 'stage', 'comment_tried_ms', 'comment_url')
+        local state, has_begun = known[1], known[3] and not known[4]
         if id == job.id then
             is_older = false
         elseif is_older then
-            older = older or ((state == 'running' and not known[3] or state == 'scheduled' and has_begun) and id)
-        elseif state == 'scheduled' or state == 'running' or state == 'succeeded' then
+            before = before or ((state == 'running' and not known[4] or state == 'scheduled' and has_begun) and id)
+        elseif job.comment_tried_ms then
+            before = before or (state == 'running' and known[2] == 'comment' and id)
+        elseif state == 'scheduled' or state == 'running' or state == 'succeeded' or known[3] then
             newer = id
         end
     end
-    if job.comment_tried_ms then newer = nil end
-    return older or nil, newer
+    return before or nil, newer
 end

@@ -8,9 +8,10 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
 /// The keys that live only as long as their TTL.
-const WITH_TTL: [&str; 15] = [
+const WITH_TTL: [&str; 16] = [
     "worker",
     "idempotency",
+    "pull_request",
     "starts",
     "preflight",
     "github_limits",
@@ -28,12 +29,30 @@ const WITH_TTL: [&str; 15] = [
 /// The states in which a job has ended, and in which its set has this name.
 const ENDED: [&str; 3] = ["succeeded", "dead", "cancelled"];
 
-/// Looks at every key under `tag`, and says what should not be there and why.
-pub(super) async fn left_overs(
+/// Whose keys are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All that this Redis holds: it is one namespace's alone.
+    Redis,
+    /// Those of the namespace, in a Redis that others use too. The clock that a test
+    /// has set is no left-over.
+    Namespace,
+}
+
+/// Looks at every key in `reach`, and says what should not be there under `tag` and why.
+pub(crate) async fn left_overs(
     redis: &mut MultiplexedConnection,
     tag: &str,
+    reach: Reach,
 ) -> anyhow::Result<Vec<String>> {
-    let keys = all_keys(redis).await?;
+    let keys = match reach {
+        Reach::Redis => all_keys(redis, "*").await?,
+        Reach::Namespace => {
+            let mut keys = all_keys(redis, &format!("{tag}:*")).await?;
+            keys.retain(|key| *key != format!("{tag}:clock"));
+            keys
+        }
+    };
     let mut found = Vec::new();
     let mut named: HashMap<&str, Vec<String>> = HashMap::new();
     for key in &keys {
@@ -54,11 +73,16 @@ pub(super) async fn left_overs(
     Ok(audit.found)
 }
 
-async fn all_keys(redis: &mut MultiplexedConnection) -> redis::RedisResult<Vec<String>> {
+async fn all_keys(
+    redis: &mut MultiplexedConnection,
+    pattern: &str,
+) -> redis::RedisResult<Vec<String>> {
     let (mut cursor, mut keys) = (0_u64, HashSet::new());
     loop {
         let (next, page): (u64, Vec<String>) = redis::cmd("SCAN")
             .arg(cursor)
+            .arg("MATCH")
+            .arg(pattern)
             .arg("COUNT")
             .arg(1_000)
             .query_async(redis)
@@ -149,6 +173,13 @@ impl Audit<'_> {
             self.found.push(format!(
                 "stats: {counted:?} report_bytes, but there are {bytes}"
             ));
+        }
+        for id in arguments(named, "evaluation") {
+            // A dead job can be revived, and is graded anew then.
+            if !self.is_live(id) && self.states.get(id).is_none_or(|state| state != "dead") {
+                self.found
+                    .push(format!("evaluation:{id}: its job is neither live nor dead"));
+            }
         }
         for scope in arguments(named, "lock") {
             let id: String = self.redis.get(format!("{}:lock:{scope}", self.tag)).await?;

@@ -10,5 +10,6 @@ mod once;
 mod order;
 mod outbox;
 mod pace;
+mod sequences;
 mod shares;
 mod workflow;

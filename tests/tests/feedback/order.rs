@@ -208,6 +208,58 @@ async fn a_revived_job_that_a_newer_one_has_overtaken_makes_no_comment() {
 }
 
 #[tokio::test]
+async fn a_job_whose_newer_has_its_comment_makes_none_though_the_newer_is_dead() {
+    let mut desk = Desk::new().await;
+    let old = desk.submit(7, 1).await;
+    let grading = desk.claim_one().await;
+    let new = desk.submit(7, 2).await;
+    // The older waits to be graded again, so the newer does not wait for it.
+    let later = Settlement::Defer {
+        delay: Duration::from_secs(60),
+        reason: "it waits".to_owned(),
+    };
+    desk.settle(&grading, later).await;
+    desk.settle(&desk.claim_one().await, graded()).await;
+    let claimed = desk.claim_one().await;
+    desk.queue.open_comment(new, &claimed.fence).await.unwrap();
+    let dead = Settlement::Bury {
+        reason: "410".to_owned(),
+    };
+    desk.settle(&claimed, dead).await;
+    desk.pass(Duration::from_secs(60)).await;
+    desk.grade_all().await;
+    assert_eq!(desk.claim(1).await.jobs, []);
+    let feedback = desk.job(old).await.job.feedback.unwrap();
+    assert_eq!(feedback.superseded_by, Some(new));
+}
+
+#[tokio::test]
+async fn a_revived_job_whose_comment_may_exist_waits_while_a_newer_makes_its_own() {
+    let mut desk = Desk::new().await;
+    let old = desk.submit(7, 1).await;
+    desk.grade_all().await;
+    let claimed = desk.claim_one().await;
+    desk.queue.open_comment(old, &claimed.fence).await.unwrap();
+    let dead = Settlement::Bury {
+        reason: "unclear".to_owned(),
+    };
+    desk.settle(&claimed, dead).await;
+    let new = desk.submit(7, 2).await;
+    desk.grade_all().await;
+    let newer = desk.claim_one().await;
+    desk.queue.open_comment(new, &newer.fence).await.unwrap();
+    desk.queue.revive(old).await.unwrap();
+    desk.grade_all().await;
+    assert_eq!(desk.claim(2).await.jobs, []);
+    let why = desk.job(old).await.why;
+    assert!(why.contains(&new.to_string()), "{why}");
+    // The newer has to wait for an answer: now it is the older's turn.
+    desk.put_back(&newer).await;
+    desk.pass(Duration::from_secs(3)).await;
+    assert_eq!(desk.claim_one().await.job.id, old);
+}
+
+#[tokio::test]
 async fn a_dead_job_keeps_what_its_revival_needs() {
     let desk = Desk::new().await;
     let id = desk.submit(7, 1).await;
