@@ -7,11 +7,11 @@ use std::time::Duration;
 use hookme_shared::job::{JobId, State};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Cancelled, ClaimRequest, Renewed, Revived, Submission, Submitted};
-use hookme_tests::by_hand::OWNER;
+use hookme_tests::by_hand::{self, OWNER, REPOSITORY};
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
-use super::super::desk::{Desk, REPOSITORY, work};
+use super::super::desk::Desk;
 use super::Step;
 use super::judge::Record;
 use super::work::Hand;
@@ -130,7 +130,7 @@ impl Crew {
             id: format!("{salt:016x}{place:016x}").parse().unwrap(),
             username: Username::parse(OWNER).unwrap(),
             repository: RepositoryName::parse(REPOSITORY).unwrap(),
-            work: work(pull_request as u64 + 1, commit),
+            work: by_hand::feedback(pull_request as u64 + 1, commit).unwrap(),
             delay: Duration::ZERO,
             idempotency: None,
         };
