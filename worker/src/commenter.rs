@@ -52,9 +52,9 @@ impl Handle for Commenter {
             return Ok(Some(bury("its record names no commit")));
         };
         let told = match (attempt.job.stage, &feedback.comment_url) {
-            (Stage::Deliver, Some(url)) => Told::On(url.clone()),
-            (Stage::Comment, _) => self.comment(&attempt, feedback).await?,
-            (Stage::Grade | Stage::Fetch | Stage::Deliver, _) => {
+            (_, Some(url)) => Told::On(url.clone()),
+            (Stage::Comment, None) => self.comment(&attempt, feedback).await?,
+            (Stage::Grade | Stage::Fetch | Stage::Deliver, None) => {
                 match self.evaluation(&attempt).await? {
                     Told::On(evaluation) => Told::Ended(Settlement::Grade(evaluation.grade())),
                     Told::Ended(settlement) => Told::Ended(settlement),
@@ -175,7 +175,7 @@ impl Commenter {
         let job = &attempt.job;
         match comment.find(&self.github, job.created_ms).await {
             Ok(Some(url)) => {
-                tracing::info!(job.id = %job.id, "the comment of an earlier attempt exists");
+                tracing::info!(job.id = %job.id, url, "the comment of an earlier attempt exists");
                 self.close(attempt, url).await
             }
             Ok(None) if feedback.comment_tries >= TRIES_MAX => {
@@ -208,7 +208,11 @@ impl Commenter {
             return Ok(Told::Ended(not_renewed()));
         }
         match comment.create(&self.github, permit).await {
-            Created::Made(described) => self.close(attempt, comment.address(&described)).await,
+            Created::Made(described) => {
+                let url = comment.address(&described);
+                tracing::info!(job.id = %id, url, "a comment is made");
+                self.close(attempt, url).await
+            }
             Created::Not(failure) => {
                 if !self.queue.close_comment(id, fence, None).await? {
                     return Ok(Told::Lost);

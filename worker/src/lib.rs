@@ -98,6 +98,9 @@ pub async fn run(
     );
     let github = Arc::new(github.await?);
     let deliverer = Deliverer::new(&settings.webhook)?;
+    if deliverer.is_none() {
+        tracing::info!("there is no webhook: reports are not made, and nobody hears of comments");
+    }
     let reporter = Reporter {
         queue: queue.clone(),
         fetcher: Fetcher::new(Arc::clone(&github), settings.github.include_pull_requests),

@@ -14,7 +14,7 @@ register('comment_close', { 'allow-oom' }, function(keys, args)
     local code, job = read_claim(ns, args[1], args[2], SETTLE_FIELDS)
     if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
     if args[3] ~= '' then
-        redis.call('HSET', at, 'comment_url', args[3])
+        count(ns, 'commented', redis.call('HSETNX', at, 'comment_url', args[3]))
         step(ns, job, args[2], 'deliver', false)
     elseif redis.call('HGET', at, 'comment_fence') == args[2] then
         redis.call('HINCRBY', at, 'comment_tries', -1)

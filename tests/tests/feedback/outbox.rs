@@ -5,6 +5,7 @@ use std::time::Duration;
 use hookme_shared::job::{Fence, Stage, State};
 use hookme_shared::queue::{Loaded, Settled, Settlement};
 use hookme_tests::by_hand::sha;
+use hookme_tests::site::total;
 use redis::AsyncCommands;
 
 use super::desk::{Desk, graded};
@@ -182,6 +183,15 @@ async fn where_a_comment_is_ends_its_stage() {
             .await
             .unwrap()
     );
+    // Told again, after a lost answer: it counts once.
+    assert!(
+        desk.queue
+            .close_comment(id, &claimed.fence, Some(&url))
+            .await
+            .unwrap()
+    );
+    let counts = desk.queue.counts().await.unwrap();
+    assert_eq!(total(&counts, "commented"), 1);
     let job = desk.job(id).await.job;
     assert_eq!(job.stage, Stage::Deliver);
     assert_eq!(job.feedback.unwrap().comment_url.as_deref(), Some(&*url));
