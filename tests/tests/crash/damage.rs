@@ -110,7 +110,7 @@ async fn a_due_time_that_differs_from_its_lanes_takes_no_neighbour_along() {
 
 #[tokio::test]
 async fn a_record_of_a_newer_version_is_put_back_for_it_and_never_buried() {
-    for (field, value) in [("kind", "feedback"), ("stage", "grade")] {
+    for (field, value) in [("kind", "survey"), ("stage", "count")] {
         let mut queue = VirtualQueue::new().await;
         let newer = queue.accepted("newer").await;
         queue.set_field(newer, field, value).await;
