@@ -289,7 +289,8 @@ register('claim', { 'allow-oom' }, function(keys, args)
     local lanes = open_lanes(ns, args, settings[4], at_ms, room)
     local plan = choose(ns, args, lanes, room, starts_left, at_ms)
     local others = write_others(ns, plan, at_ms)
-    if lanes.content_opens_ms then note_content_opens(ns, args[12], lanes.content_opens_ms) end
+    -- Where a job gave way, another may be claimed at once.
+    if lanes.content_opens_ms and others == 0 then note_content_opens(ns, args[12], lanes.content_opens_ms) end
     local batch = write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
     if plan.when_empty then return { 'empty', 0, batch } end

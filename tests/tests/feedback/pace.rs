@@ -235,3 +235,20 @@ async fn what_is_noted_of_a_claim_ends_by_itself() {
     let noted = desk.house.key("github:limits:api.github.com/user-1");
     assert!(redis.ttl::<_, i64>(noted).await.unwrap() > 0);
 }
+
+#[tokio::test]
+async fn where_a_job_gives_way_the_next_is_claimed_at_once_and_nobody_is_told_otherwise() {
+    let desk = Desk::new().await;
+    desk.submit(7, 1).await;
+    let grading = desk.claim_one().await;
+    let new = desk.submit(7, 2).await;
+    desk.settle(&grading, super::desk::graded()).await;
+    desk.grade_all().await;
+    let batch = desk.claim_to_ask(2, 0).await;
+    assert_eq!((batch.jobs.len(), batch.next), (0, Next::Now));
+    let mut redis = desk.house.redis().await.unwrap();
+    let limits = desk.house.key("github:limits:api.github.com/user-1");
+    let opens: Option<u64> = redis.hget(limits, "content_opens_ms").await.unwrap();
+    assert_eq!(opens, None);
+    assert_eq!(desk.claim_to_ask(1, 0).await.jobs[0].job.id, new);
+}
