@@ -13,7 +13,7 @@ use crate::feedback::comment::Comment;
 use crate::feedback::news::news;
 use crate::feedback::template::{Context, Rendered, Template};
 use crate::github::{Created, Failure, Github, Outlook};
-use crate::handle::{Attempt, Handle, not_renewed};
+use crate::handle::{Attempt, Handle, jitter, not_renewed};
 use crate::policy::outbox::{self, Step, TRIES_MAX};
 use crate::policy::retry::RetryPolicy;
 use crate::policy::settlement::{after_asking, after_delivery, after_looking};
@@ -90,19 +90,14 @@ impl Commenter {
         attempt: &Attempt,
         feedback: &FeedbackRecord,
     ) -> Result<Told<String>, QueueError> {
-        let evaluation = match self.evaluation(attempt).await? {
-            Told::On(evaluation) => evaluation,
-            Told::Ended(settlement) => return Ok(Told::Ended(settlement)),
-            Told::Lost => return Ok(Told::Lost),
-        };
-        let comment = match self.write(&attempt.job, feedback, evaluation).await {
+        let comment = match self.address(&attempt.job, feedback) {
             Ok(comment) => comment,
-            Err(reason) => return Ok(Told::Ended(bury(&reason))),
+            Err(reason) => return Ok(Told::Ended(bury(reason))),
         };
         let claimed_ms = attempt.job.started_ms.unwrap_or_default();
         let term = self.github.timeout();
         match outbox::next(feedback.comment_tried_ms, claimed_ms, term) {
-            Step::Create => self.create(attempt, &comment).await,
+            Step::Create => self.create(attempt, feedback, &comment).await,
             Step::Wait(delay) => {
                 let reason = "the request for it may be under way";
                 Ok(Told::Ended(unclear(reason, delay)))
@@ -111,23 +106,10 @@ impl Commenter {
         }
     }
 
-    /// The comment as it is to be; or why it cannot be written.
-    async fn write(
-        &self,
-        job: &Job,
-        feedback: &FeedbackRecord,
-        evaluation: Evaluation,
-    ) -> Result<Comment, String> {
+    /// Where the comment belongs and what marks it; or why there can be none.
+    fn address(&self, job: &Job, feedback: &FeedbackRecord) -> Result<Comment, &'static str> {
         if !self.github.has_token() {
-            return Err("API_TOKEN is not set: GitHub takes comments only from a user".to_owned());
-        }
-        let marker = outbox::marker(job.id);
-        let rendered = self.render(job, feedback, evaluation, marker.clone());
-        let rendered = rendered
-            .await
-            .map_err(|reason| format!("the comment cannot be written: {reason}"))?;
-        if rendered.is_cut {
-            tracing::warn!(job.id = %job.id, "the comment is longer than GitHub takes, and is cut");
+            return Err("API_TOKEN is not set: GitHub takes comments only from a user");
         }
         let (owner, repository) = (job.username.as_str(), job.repository.as_str());
         let number = feedback.pull_request.to_string();
@@ -136,13 +118,37 @@ impl Commenter {
         Ok(Comment {
             subject: format!("pull request {owner}/{repository}#{number}"),
             url: url.ok_or("its repository cannot stand in an address")?,
-            text: rendered.text,
-            marker,
+            marker: outbox::marker(job.id),
         })
     }
 
-    /// The comment's text. A template can keep a thread busy for a while, so it gets one
-    /// on which nothing waits.
+    /// The comment's text.
+    async fn write(
+        &self,
+        attempt: &Attempt,
+        feedback: &FeedbackRecord,
+        marker: &str,
+    ) -> Result<Told<String>, QueueError> {
+        let evaluation = match self.evaluation(attempt).await? {
+            Told::On(evaluation) => evaluation,
+            Told::Ended(settlement) => return Ok(Told::Ended(settlement)),
+            Told::Lost => return Ok(Told::Lost),
+        };
+        let job = &attempt.job;
+        let rendered = self.render(job, feedback, evaluation, marker.to_owned());
+        Ok(match rendered.await {
+            Ok(rendered) => {
+                if rendered.is_cut {
+                    tracing::warn!(job.id = %job.id, "the comment is longer than GitHub takes, and is cut");
+                }
+                Told::On(rendered.text)
+            }
+            Err(reason) => Told::Ended(bury(&format!("the comment cannot be written: {reason}"))),
+        })
+    }
+
+    /// Makes the text of the template. That can keep a thread busy for a while, so it has
+    /// one on which nothing waits.
     async fn render(
         &self,
         job: &Job,
@@ -182,7 +188,7 @@ impl Commenter {
                 let reason = format!("GitHub made no comment in {TRIES_MAX} tries");
                 Ok(Told::Ended(bury(&reason)))
             }
-            Ok(None) => self.create(attempt, comment).await,
+            Ok(None) => self.create(attempt, feedback, comment).await,
             Err(failure) => {
                 let end = after_looking(failure, job.failures, &self.retry, jitter())?;
                 Ok(Told::Ended(end))
@@ -194,8 +200,13 @@ impl Commenter {
     async fn create(
         &self,
         attempt: &Attempt,
+        feedback: &FeedbackRecord,
         comment: &Comment,
     ) -> Result<Told<String>, QueueError> {
+        let text = match self.write(attempt, feedback, &comment.marker).await? {
+            Told::On(text) => text,
+            other => return Ok(other),
+        };
         let (id, fence) = (attempt.job.id, &attempt.fence);
         let permit = match self.github.content_permit().await {
             Ok(permit) => permit,
@@ -207,7 +218,7 @@ impl Commenter {
         if !attempt.is_ours() {
             return Ok(Told::Ended(not_renewed()));
         }
-        match comment.create(&self.github, permit).await {
+        match comment.create(&self.github, permit, &text).await {
             Created::Made(described) => {
                 let url = comment.address(&described);
                 tracing::info!(job.id = %id, url, "a comment is made");
@@ -265,8 +276,4 @@ fn unclear(reason: &str, delay: Duration) -> Settlement {
         delay,
         reason: format!("whether its comment was made is not known: {reason}"),
     }
-}
-
-fn jitter() -> f64 {
-    rand::random_range(0.0..1.0)
 }

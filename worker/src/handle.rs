@@ -31,6 +31,12 @@ impl Attempt {
     }
 }
 
+/// The random part of a wait: a uniform sample in `[0, 1)`.
+#[must_use]
+pub fn jitter() -> f64 {
+    rand::random_range(0.0..1.0)
+}
+
 /// How an attempt ends whose lease was not renewed lately.
 #[must_use]
 pub fn not_renewed() -> Settlement {

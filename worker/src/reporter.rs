@@ -8,7 +8,7 @@ use hookme_shared::queue::{Advanced, Loaded, Queue, QueueError, Settlement};
 use crate::deliver::Deliverer;
 use crate::fetch::{Checkpoint, Fetcher};
 use crate::github::{Failure, Outlook};
-use crate::handle::{Attempt, Handle, not_renewed};
+use crate::handle::{Attempt, Handle, jitter, not_renewed};
 use crate::policy::retry::RetryPolicy;
 use crate::policy::settlement::{after_asking, after_delivery};
 use crate::report::KeptReport;
@@ -228,8 +228,4 @@ impl Ready {
             contributors_unavailable: kept.contributors_unavailable,
         }
     }
-}
-
-fn jitter() -> f64 {
-    rand::random_range(0.0..1.0)
 }

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use hookme_shared::job::JobId;
 use hookme_shared::queue::{QueueError, Settlement};
 
-use crate::handle::{Attempt, Handle};
+use crate::handle::{Attempt, Handle, jitter};
 use crate::leases::{Lease, Stop};
 use crate::metrics::Metrics;
 use crate::policy::retry::RetryPolicy;
@@ -77,13 +77,7 @@ impl<H: Handle> Runner<H> {
     }
 
     fn failed(&self, reason: String, failures: u32) -> Settlement {
-        settlement::after_failure(
-            reason,
-            None,
-            failures,
-            &self.retry,
-            rand::random_range(0.0..1.0),
-        )
+        settlement::after_failure(reason, None, failures, &self.retry, jitter())
     }
 }
 

@@ -35,8 +35,6 @@ local function small_report(ns, job)
     return redis.call('GET', key.report(ns, job.id)) or nil
 end
 
--- The lanes of jobs that ask GitHub, and the class of their requests.
-local ASKING = { fetch = 'read', comment = 'content' }
 -- A comment that waits for another of its pull request is looked at again after this.
 local BEFORE_LOOK_MS = 2000
 
@@ -157,7 +155,7 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         local readable = job and is_readable(job)
         local suspect = readable and tonumber(job.crashes or 0) >= ALONE_FROM
         local before
-        if readable and job.stage == 'comment' then before, job.superseded_by = rivals(ns, job) end
+        if readable and job.stage == 'comment' and is_feedback(job) then before, job.superseded_by = rivals(ns, job) end
         -- The stage of a newer version may be no lane that is known here.
         if job then job.lane = lane.set end
         if not job then

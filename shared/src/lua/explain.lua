@@ -54,12 +54,9 @@ local function whole_reason(ns, job)
     return job.reason
 end
 
--- The stages that ask GitHub, and the class of their requests.
-local ASKS = { fetch = 'read', comment = 'content' }
-
 -- What keeps all jobs of this stage from GitHub, if anything does.
 local function why_github(ns, job, at_ms)
-    local identity, class = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1], ASKS[job.stage]
+    local identity, class = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1], ASKING[job.stage]
     if not class or not identity then return nil end
     local known = read_limits(ns, identity)
     local until_ms, scope = gate(known, class, known.token or '', at_ms)
@@ -89,7 +86,7 @@ local function why_scheduled(ns, job, ahead, at_ms)
     end
     local github, until_ms = why_github(ns, job, at_ms)
     if github then return github, until_ms end
-    if job.stage == 'comment' then
+    if job.stage == 'comment' and is_feedback(job) then
         local comment, opens_ms = why_comment(ns, job, ahead, at_ms)
         if comment then return comment, opens_ms end
     end

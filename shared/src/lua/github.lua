@@ -16,6 +16,8 @@
 -- A scope is `all`, `content`, `token:` and its fingerprint, or one of GitHub's
 -- resources: core, graphql.
 
+-- The stages of jobs that ask GitHub, and the class of their requests.
+local ASKING = { fetch = 'read', comment = 'content' }
 -- A pause that GitHub gave no length: this long, doubled with each strike. GitHub
 -- Docs, "Rate limits for the REST API": at least a minute, growing.
 local PAUSE_MIN_MS, PAUSE_MAX_MS = 60000, 1800000

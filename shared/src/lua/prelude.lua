@@ -93,6 +93,9 @@ local function scope_of(job)
     return job.scope or string.lower((job.username or '') .. '/' .. (job.repository or ''))
 end
 
+-- Whether the scope is that of feedback: feedback:<owner>/<repository>#<number>@<commit>.
+local function is_feedback(job) return job.scope and string.match(job.scope, '^feedback:.+@') and true end
+
 -- Whether every number in a record is one. A record that somebody damaged is
 -- buried when its turn comes, so that it holds up nobody else.
 local NUMBERS = { 'created_ms', 'due_ms', 'attempt', 'failures', 'crashes', 'bodies', 'report_bytes', 'report_ms', 'revived_ms' }
@@ -106,7 +109,7 @@ local function are_numbers(job, fields)
 end
 local function is_readable(job)
     if not are_numbers(job, NUMBERS) then return false end
-    if job.kind == 'feedback' and not (are_numbers(job, FEEDBACK_NUMBERS) and job.pull_request and job.commit and job.scope) then
+    if job.kind == 'feedback' and not (are_numbers(job, FEEDBACK_NUMBERS) and job.pull_request and job.commit and is_feedback(job)) then
         return false
     end
     return job.created_ms and job.due_ms and job.username and job.repository and job.stage

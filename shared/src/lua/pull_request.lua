@@ -10,8 +10,6 @@ local function scope_of_feedback(username, repository, number, commit)
     return 'feedback:' .. string.lower(username .. '/' .. repository) .. '#' .. number .. '@' .. commit
 end
 
-local function is_feedback(job) return job.scope and string.sub(job.scope, 1, 9) == 'feedback:' end
-
 -- The list of the jobs of a job's pull request.
 local function siblings_at(ns, scope) return key.pull_request(ns, string.match(scope, '^feedback:(.*)@')) end
 

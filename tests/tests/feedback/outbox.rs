@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookme_shared::job::{Fence, Stage, State};
 use hookme_shared::queue::{Loaded, Settled, Settlement};
-use hookme_tests::by_hand::sha;
+use hookme_tests::by_hand::{self, sha};
 use hookme_tests::site::total;
 use redis::AsyncCommands;
 
@@ -226,6 +226,7 @@ async fn a_record_that_was_damaged_by_hand_is_buried_alone() {
         ("passed", "x"),
         ("comment_tries", "x"),
         ("comment_tried_ms", "x"),
+        ("scope", "x"),
     ]
     .into_iter()
     .enumerate()
@@ -249,5 +250,29 @@ async fn a_record_that_was_damaged_by_hand_is_buried_alone() {
         batch.jobs.iter().map(|one| one.job.id).collect::<Vec<_>>(),
         [good]
     );
-    assert_eq!(desk.queue.counts().await.unwrap().dead, 7);
+    assert_eq!(desk.queue.counts().await.unwrap().dead, 8);
+}
+
+#[tokio::test]
+async fn a_report_that_somebody_put_among_the_comments_holds_up_nobody() {
+    let desk = Desk::new().await;
+    let strayed = by_hand::submit(&desk.queue, "a-report", Duration::ZERO)
+        .await
+        .unwrap();
+    let mut redis = desk.house.redis().await.unwrap();
+    let record = desk.house.key(&format!("job:{strayed}"));
+    let () = redis.hset(record, "stage", "comment").await.unwrap();
+    for (lane, members) in [("fetch", 0), ("comment", 1)] {
+        let lane = desk.house.key(&format!("scheduled:{lane}"));
+        let id = strayed.to_string();
+        let () = redis.zrem(&lane, &id).await.unwrap();
+        if members > 0 {
+            let () = redis.zadd(&lane, &id, desk.now_ms).await.unwrap();
+        }
+    }
+    desk.job(strayed).await;
+    let good = desk.submit(7, 1).await;
+    let batch = desk.claim(5).await;
+    let ids: Vec<_> = batch.jobs.iter().map(|one| one.job.id).collect();
+    assert!(ids.contains(&good), "{batch:?}");
 }

@@ -23,9 +23,7 @@ pub struct Comment {
     pub subject: String,
     /// Where the comments of its pull request are.
     pub url: Url,
-    /// Its text, which begins with the marker.
-    pub text: String,
-    /// What tells it from all others.
+    /// What it begins with, and no other does.
     pub marker: String,
 }
 
@@ -37,11 +35,11 @@ struct Described {
 }
 
 impl Comment {
-    /// Makes it.
-    pub async fn create(&self, github: &Github, permit: ContentPermit) -> Created {
+    /// Makes it, with this text, which begins with the marker.
+    pub async fn create(&self, github: &Github, permit: ContentPermit, text: &str) -> Created {
         let url = self.url.clone();
         github
-            .create_comment(permit, &self.subject, url, &self.text)
+            .create_comment(permit, &self.subject, url, text)
             .await
     }
 
@@ -127,7 +125,6 @@ mod tests {
         Comment {
             subject: "pull request o/r#4".to_owned(),
             url: LIST.parse().unwrap(),
-            text: "<!-- m -->\nHello".to_owned(),
             marker: "<!-- m -->".to_owned(),
         }
     }
