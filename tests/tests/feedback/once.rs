@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
+use hookme_shared::feedback::Grade;
 use hookme_shared::job::JobId;
-use hookme_tests::by_hand::{OWNER, REPOSITORY};
+use hookme_shared::queue::Settlement;
+use hookme_tests::by_hand::{self, OWNER, REPOSITORY};
 use hookme_tests::github::Fault;
 use hookme_tests::site::SiteOptions;
-use hookme_tests::{Site, eventually};
+use hookme_tests::{GithubStandIn, House, Site, eventually};
 use serde_json::Value;
 
-use super::client::{PATIENCE, PULL_REQUEST, comments_of, ended, post_usual};
+use super::client::{PATIENCE, PULL_REQUEST, comments_of, ended, post, post_usual, task};
 
 /// A site whose worker comments at once, and looks for a comment soon.
 fn options(timeout_ms: u32) -> SiteOptions {
@@ -104,8 +106,8 @@ async fn a_look_is_never_answered_by_what_was_kept_before() {
 }
 
 /// Somebody else's comment.
-async fn say(site: &Site, text: &str) {
-    let url = format!("{}{}", site.github.url(), comments_of(REPOSITORY));
+async fn say(github: &GithubStandIn, text: &str) {
+    let url = format!("{}{}", github.url(), comments_of(REPOSITORY));
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let request = http.post(url).header("user-agent", "somebody");
     let request = request.header("authorization", "Bearer somebody");
@@ -118,7 +120,7 @@ async fn say(site: &Site, text: &str) {
 async fn a_comment_is_found_behind_a_hundred_others_and_is_no_quotation() {
     let site = Site::start(options(3_000)).await.unwrap();
     for number in 0..120 {
-        say(&site, &format!("Comment {number}")).await;
+        say(&site.github, &format!("Comment {number}")).await;
     }
     let faults = vec![
         Fault::status(502),
@@ -133,7 +135,7 @@ async fn a_comment_is_found_behind_a_hundred_others_and_is_no_quotation() {
         .await
         .unwrap();
     // Nobody can know the marker by now; should somebody do, it is no comment of ours.
-    say(&site, &format!("> <!-- hookme:{id} -->\n> Grade")).await;
+    say(&site.github, &format!("> <!-- hookme:{id} -->\n> Grade")).await;
     let shown = ended(&site.client, id).await;
     assert_eq!(shown["state"], "succeeded", "{shown}");
     let comments = comments(&site);
@@ -277,4 +279,41 @@ async fn a_word_to_redis_that_is_lost_makes_no_second_comment() {
         judge(&site, id, &shown);
         assert_eq!(site.left_over_keys().await.unwrap(), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_comment_that_exists_is_found_also_if_it_could_not_be_written_any_more() {
+    let mut house = House::start().await.unwrap();
+    let client = house.api(&[]).await.unwrap();
+    let id = post(&client, &task(REPOSITORY, 1, &[("a", 3); 17])).await;
+    let claim = async || {
+        let batch = by_hand::claim(&house.queue, 1, 0).await.unwrap();
+        batch.jobs.into_iter().next().unwrap().fence
+    };
+    let grade = Settlement::Grade(Grade::default());
+    house
+        .queue
+        .settle(id, &claim().await, &grade)
+        .await
+        .unwrap();
+    let fence = claim().await;
+    house.queue.open_comment(id, &fence).await.unwrap();
+    let back = Settlement::Release {
+        reason: "its worker stops".to_owned(),
+    };
+    house.queue.settle(id, &fence, &back).await.unwrap();
+    say(&house.github, &format!("<!-- hookme:{id} -->\nGrade")).await;
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let poison = "Grade{% if total == 17 %}{{ requirements[50].description }}{% endif %}";
+    std::fs::write(file.path(), poison).unwrap();
+    let template = format!("--feedback-template={}", file.path().display());
+    let flags = ["--api-token=token", "--github-timeout=50", &template];
+    house.worker(&flags).await.unwrap();
+    let shown = ended(&client, id).await;
+    assert_eq!(shown["state"], "succeeded", "{shown}");
+    assert_eq!(
+        house.github.comments(OWNER, REPOSITORY, PULL_REQUEST).len(),
+        1
+    );
 }
