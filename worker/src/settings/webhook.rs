@@ -50,10 +50,14 @@ impl WebhookArguments {
     #[must_use]
     pub fn check(&self, mistakes: &mut Mistakes) -> Option<WebhookSettings> {
         let given = self.webhook_url.as_ref().map_or("", Secret::expose);
-        let url = if given == NO_WEBHOOK {
-            Some(None)
-        } else {
-            mistakes.parse_http_url("WEBHOOK_URL", given).map(Some)
+        let url = match given {
+            NO_WEBHOOK => Some(None),
+            "" => {
+                let either = "where reports are sent, an http or https URL; or none, if only feedback is to be done";
+                mistakes.add("WEBHOOK_URL", either);
+                None
+            }
+            url => mistakes.parse_http_url("WEBHOOK_URL", url).map(Some),
         };
         let timeout = mistakes.parse_ms("WEBHOOK_TIMEOUT", &self.webhook_timeout, TIMEOUTS);
         let bytes = mistakes.parse_count(
@@ -118,7 +122,10 @@ mod tests {
     fn that_there_is_no_webhook_is_said_and_not_left_out() {
         let checked = |url| checked(&args(url, "250", "1024"));
         assert_eq!(checked(Some("none")).unwrap().url, None);
-        assert!(checked(Some("")).is_err() && checked(None).is_err());
+        for left_out in [Some(""), None] {
+            let told = checked(left_out).unwrap_err().to_string();
+            assert!(told.contains("or none, if only feedback"), "{told}");
+        }
     }
 
     #[test]
