@@ -7,12 +7,13 @@ mod feedback;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use hookme_shared::digest::sha256;
 use hookme_shared::job::{JobId, Kind};
 use hookme_shared::names::{NameError, RepositoryName, Username};
+use hookme_shared::owner::KeyId;
 use hookme_shared::queue::{Idempotency, Submission, Work};
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
 
@@ -75,17 +76,22 @@ impl Wish {
     /// The task for the queue.
     ///
     /// - `id`: the id it will have.
+    /// - `owner`: the key that the client sent it with.
     /// - `key`: the client's `Idempotency-Key`.
     /// - `report_delay`: how long a report waits whose client did not say. Feedback
     ///   waits for nothing then: somebody looks at the pull request now.
     pub(crate) fn into_submission(
         self,
         id: JobId,
+        owner: Option<KeyId>,
         key: Option<&str>,
         report_delay: Duration,
     ) -> Submission {
         let idempotency = key.map(|key| Idempotency {
-            key_hash: sha256(key),
+            key_hash: match &owner {
+                None => sha256(key),
+                Some(owner) => sha256(&format!("{owner}\n{key}")),
+            },
             body_hash: sha256(&self.canonical()),
         });
         let default_delay = match self.work {
@@ -98,6 +104,8 @@ impl Wish {
             repository: self.repository,
             work: self.work,
             delay: self.delay.unwrap_or(default_delay),
+            owner,
+            destination: None,
             idempotency,
         }
     }
@@ -188,16 +196,6 @@ fn delay(value: &Value) -> Result<Duration, Problem> {
 fn kind(value: &Value) -> Result<Kind, Problem> {
     let kind = value.as_str().and_then(|word| word.parse().ok());
     kind.ok_or_else(|| invalid("field kind must be report or feedback"))
-}
-
-/// The SHA-256 of `text`, in hexadecimal.
-fn sha256(text: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = Sha256::digest(text)
-        .into_iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]));
-    digits.collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use std::str::FromStr;
 use serde::Serialize;
 use uuid::Uuid;
 
+use crate::destination::Destination;
 use crate::feedback::Grade;
+use crate::owner::KeyId;
 
 /// A text that is not one of the words or shapes that the program knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -198,6 +200,10 @@ pub struct Job {
     pub reason: Option<String>,
     /// Whether a client asked to cancel it while it was running.
     pub cancel_requested: bool,
+    /// The key it was submitted with; a worker is not told.
+    pub owner: Option<KeyId>,
+    /// Where its result goes; `None`: to the operator's webhook.
+    pub destination: Option<Destination>,
     /// What only a job of feedback has.
     pub feedback: Option<FeedbackRecord>,
 }

@@ -1,9 +1,12 @@
 //! What the API and the worker share.
 
+pub mod destination;
+pub mod digest;
 pub mod feedback;
 pub mod healthcheck;
 pub mod job;
 pub mod names;
+pub mod owner;
 pub mod queue;
 pub mod secret;
 pub mod serve;

@@ -16,7 +16,7 @@ fn refusal(body: &str) -> String {
 fn submission(body: &str, key: Option<&str>) -> Submission {
     Wish::parse(body.as_bytes())
         .unwrap()
-        .into_submission(JobId::random(), key, DEFAULT)
+        .into_submission(JobId::random(), None, key, DEFAULT)
 }
 
 fn body_hash(body: &str) -> String {

@@ -123,6 +123,8 @@ mod tests {
             worker: None,
             reason: None,
             cancel_requested: false,
+            owner: None,
+            destination: None,
             feedback: (kind == Kind::Feedback).then(FeedbackRecord::default),
         };
         let explanation = Explanation {

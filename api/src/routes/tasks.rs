@@ -84,6 +84,7 @@ async fn read_submission(api: &Api, request: Request) -> Result<Submission, Prob
     let wish = Wish::parse(&body::read(request).await?)?;
     Ok(wish.into_submission(
         JobId::random(),
+        None,
         key.as_deref(),
         api.settings.schedule_interval,
     ))
@@ -135,6 +136,7 @@ pub(super) async fn list(
                 &listing.username,
                 &listing.repository,
                 listing.pull_request,
+                &[None],
                 listing.limit,
             );
             TaskPage::new(api.patience.wait("find", jobs).await?, None)

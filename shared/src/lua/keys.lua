@@ -15,7 +15,7 @@ function key.lock(ns, scope) return ns .. ':lock:' .. scope end
 function key.ended(ns, state) return ns .. ':' .. state end
 -- string: what an evaluator found, JSON
 function key.evaluation(ns, id) return ns .. ':evaluation:' .. id end
--- zset: job of feedback -> its place among those of the pull request, owner/repository#number
+-- zset: job of feedback -> its place among those of the pull request, user/repository#number
 function key.pull_request(ns, name) return ns .. ':pull_request:' .. name end
 -- string: the report's bytes, compressed
 function key.report(ns, id) return ns .. ':report:' .. id end

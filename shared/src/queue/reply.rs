@@ -12,6 +12,7 @@ use super::types::{
     Advanced, Batch, Cancelled, Claimed, Loaded, Next, Receipt, Renewed, Revived, Settled,
     Submitted,
 };
+use crate::destination::Destination;
 use crate::feedback::Grade;
 use crate::job::{FeedbackRecord, Fence, Job, JobId, State};
 
@@ -155,7 +156,7 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         Value::Nil => Ok(0),
         value => u32::try_from(number(value)?).map_err(|error| error.to_string()),
     };
-    let feedback = parts.get(16).map(feedback).transpose()?;
+    let feedback = parts.get(17).map(feedback).transpose()?;
     let job = Job {
         id,
         kind: parse(text(at(&parts, 5)?)?)?,
@@ -175,6 +176,11 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         worker: Some(worker.to_owned()),
         reason: None,
         cancel_requested: false,
+        owner: None,
+        destination: match at(&parts, 16)? {
+            Value::Nil => None,
+            url => Some(destination(url)?),
+        },
         feedback,
     };
     Ok(Claimed {
@@ -183,6 +189,10 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         late_ms: number(at(&parts, 2)?)?,
         report,
     })
+}
+
+fn destination(url: &Value) -> Read<Destination> {
+    Ok(Destination::new(parse(text(url)?)?))
 }
 
 /// Reads what only feedback has; `told_of_feedback` in `lua/claim.lua` says in which

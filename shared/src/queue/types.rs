@@ -9,9 +9,11 @@ pub use github::{
     Resource, Want,
 };
 
+use crate::destination::Destination;
 use crate::feedback::{Commit, Evaluation, Grade, PullRequest};
 use crate::job::{Fence, Job, JobId, Kind, Stage, State};
 use crate::names::{RepositoryName, Username};
+use crate::owner::KeyId;
 
 /// A task to be admitted.
 #[derive(Debug, Clone)]
@@ -26,6 +28,10 @@ pub struct Submission {
     pub work: Work,
     /// How long from now, by Redis's clock, it is to wait.
     pub delay: Duration,
+    /// The key that the client sent it with, if it needed one.
+    pub owner: Option<KeyId>,
+    /// Where its result is to go; `None`: to the operator's webhook.
+    pub destination: Option<Destination>,
     /// The client's `Idempotency-Key`, if it sent one.
     pub idempotency: Option<Idempotency>,
 }

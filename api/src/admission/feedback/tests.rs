@@ -55,7 +55,7 @@ fn submission(body: &Value) -> Submission {
     let report_delay = Duration::from_millis(10_800);
     parse(body)
         .unwrap()
-        .into_submission(JobId::random(), Some("key"), report_delay)
+        .into_submission(JobId::random(), None, Some("key"), report_delay)
 }
 
 fn body_hash(body: &Value) -> String {
