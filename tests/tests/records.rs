@@ -47,7 +47,7 @@ async fn a_reason_in_any_alphabet_can_be_read_wherever_it_is_cut() {
             assert!(told.why.ends_with(&reason), "{}", told.why);
         }
     }
-    let listed = queue.list(State::Dead, None, 100).await.unwrap();
+    let listed = queue.list(State::Dead, None, None, 100).await.unwrap();
     assert_eq!(listed.jobs.len(), 12);
 }
 

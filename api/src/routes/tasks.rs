@@ -126,7 +126,7 @@ pub(super) async fn list(
     let Query(query) = query.map_err(|_| Problem::Invalid("the query cannot be read".into()))?;
     let page = match Listing::parse(&query)? {
         Listing::OfState(listing) => {
-            let page = api.queue.list(listing.state, listing.after, listing.limit);
+            let page = api.queue.list(listing.state, None, listing.after, listing.limit);
             let page = api.patience.wait("list", page).await?;
             let next = page.next.map(|cursor| listing.path_after(cursor));
             TaskPage::new(page.jobs, next)

@@ -1,8 +1,8 @@
 //! The calls that serve clients: admission, and what can be asked of a job.
 
 use super::{
-    Cancelled, Counts, Cursor, Explanation, IDEMPOTENCY_TTL, PAGE_MAX, Page, Queue, QueueError,
-    Revived, Submission, Submitted, Work, reply,
+    Cancelled, Counts, Cursor, Explanation, IDEMPOTENCY_TTL, LOOKS_MAX, PAGE_MAX, Page, Queue,
+    QueueError, Revived, Submission, Submitted, Work, reply,
 };
 use crate::destination::Destination;
 use crate::feedback::PullRequest;
@@ -75,10 +75,13 @@ impl Queue {
             .await
     }
 
-    /// Lists jobs of one state, at most `limit` (1 to [`PAGE_MAX`]).
+    /// Lists jobs of one state, at most `limit` (1 to [`PAGE_MAX`]): those that were
+    /// submitted with that key, or all. A call looks at no more than [`LOOKS_MAX`] jobs,
+    /// so a page of one key's may hold few or none and have a next all the same.
     pub async fn list(
         &self,
         state: State,
+        owner: Option<&KeyId>,
         after: Option<Cursor>,
         limit: usize,
     ) -> Result<Page, QueueError> {
@@ -91,9 +94,10 @@ impl Queue {
             .arg(state.as_str())
             .arg(limit)
             .arg(score)
-            .arg(id);
-        self.call(call, |value| reply::readings::page(value, limit))
-            .await
+            .arg(id)
+            .arg(owner.map_or("", KeyId::as_str))
+            .arg(LOOKS_MAX);
+        self.call(call, reply::readings::page).await
     }
 
     /// The jobs of feedback on a pull request that were submitted with these keys, or
@@ -117,8 +121,7 @@ impl Queue {
         let call = owners.iter().fold(call, |call, owner| {
             call.arg(owner.as_ref().map_or("", KeyId::as_str))
         });
-        let page = self.call(call, |value| reply::readings::page(value, limit));
-        Ok(page.await?.jobs)
+        self.call(call, reply::readings::found).await
     }
 
     /// Counts what there is.

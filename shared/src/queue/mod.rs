@@ -40,6 +40,8 @@ pub const BATCH_MAX: usize = 128;
 pub const HISTORY_MAX: usize = 32;
 /// How many jobs one page of a listing holds at most.
 pub const PAGE_MAX: usize = 100;
+/// How many jobs a listing looks at for one page of a key's own.
+pub const LOOKS_MAX: usize = 500;
 /// How long an `Idempotency-Key` is remembered.
 pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lanes that a worker takes from, and how often it is a lane's turn.

@@ -187,7 +187,7 @@ pub struct Page {
     /// The jobs: scheduled by due time, running by lease end, ended ones with
     /// the newest first.
     pub jobs: Vec<Job>,
-    /// Where the next page begins; `None` at the end.
+    /// Where this page ended and the next begins; `None` at the end.
     pub next: Option<Cursor>,
 }
 

@@ -124,7 +124,7 @@ async fn a_pause_of_new_content_holds_comments_and_no_fetch() {
     assert_eq!(batch.next, Next::In(59 * SECOND));
     let waiting = desk
         .queue
-        .list(hookme_shared::job::State::Scheduled, None, 1)
+        .list(hookme_shared::job::State::Scheduled, None, None, 1)
         .await
         .unwrap();
     let why = desk.job(waiting.jobs[0].id).await;
@@ -195,7 +195,7 @@ async fn comments_that_wait_for_their_turn_say_so() {
     let first = desk.claim_to_ask(5, 0).await.jobs.remove(0);
     let page = desk
         .queue
-        .list(hookme_shared::job::State::Scheduled, None, 10)
+        .list(hookme_shared::job::State::Scheduled, None, None, 10)
         .await
         .unwrap();
     // Whose limits they are is known from the first request on.

@@ -51,32 +51,41 @@ fn history_entry(line: &str) -> Read<HistoryEntry> {
     })
 }
 
-pub(in super::super) fn page(value: Value, limit: usize) -> Read<Page> {
-    let items = list(value)?;
-    let mut page = Page {
-        jobs: Vec::with_capacity(items.len()),
-        next: None,
+/// Reads a page of a listing, and where it ended.
+pub(in super::super) fn page(value: Value) -> Read<Page> {
+    let parts = list(value)?;
+    let next = match parts.get(1) {
+        None => None,
+        Some(score) => Some(Cursor {
+            score: number(score)?,
+            id: parse(text(at(&parts, 2)?)?)?,
+        }),
     };
-    let full = items.len() == limit;
-    for item in items {
+    let jobs = parts.into_iter().next().ok_or("a page without jobs")?;
+    Ok(Page {
+        jobs: found(jobs)?,
+        next,
+    })
+}
+
+/// Reads the jobs of a listing: of each its id, its score and its record.
+pub(in super::super) fn found(value: Value) -> Read<Vec<Job>> {
+    let mut jobs = Vec::new();
+    for item in list(value)? {
         let parts = list(item)?;
         let id = parse(text(at(&parts, 0)?)?)?;
-        page.next = full.then_some(Cursor {
-            score: number(at(&parts, 1)?)?,
-            id,
-        });
         let record = parts
             .into_iter()
             .nth(2)
             .ok_or("a listing without a record")?;
         match job(id, record) {
-            Ok(job) => page.jobs.push(job),
+            Ok(job) => jobs.push(job),
             Err(detail) => {
                 tracing::warn!(job.id = %id, detail, "a job's record cannot be read; it is left out of the listing");
             }
         }
     }
-    Ok(page)
+    Ok(jobs)
 }
 
 pub(in super::super) fn counts(value: Value) -> Read<Counts> {
