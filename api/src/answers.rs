@@ -4,12 +4,13 @@
 pub(crate) mod examples;
 mod feedback;
 
-use hookme_shared::job::{Job, Kind};
+use hookme_shared::job::{Job, JobId, Kind};
 use hookme_shared::queue::{Complaint, Explanation, HistoryEntry, Receipt};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use self::feedback::FeedbackAnswer;
+use crate::problem::Problem;
 use crate::rfc3339::rfc3339;
 
 /// A task that was taken, or the live one that was there before.
@@ -127,6 +128,9 @@ pub(crate) struct Task {
     /// Whether it was asked to stop while it was running.
     #[schema(example = false)]
     cancel_requested: bool,
+    /// The id of the key that it was made with.
+    #[schema(example = "ci")]
+    owner: Option<String>,
     #[serde(flatten)]
     #[schema(value_type = FeedbackAnswer)]
     feedback: Option<FeedbackAnswer>,
@@ -155,6 +159,7 @@ impl From<Job> for Task {
             worker: job.worker,
             reason: job.reason,
             cancel_requested: job.cancel_requested,
+            owner: job.owner.map(|id| id.to_string()),
         }
     }
 }
@@ -251,6 +256,49 @@ impl TaskPage {
             tasks: jobs.into_iter().map(Task::from).collect(),
             next,
         }
+    }
+}
+
+/// What became of the dead tasks that were to be retried.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct RevivalAnswer {
+    /// The ids of the tasks that are scheduled again.
+    pub(crate) retried: Vec<String>,
+    /// The tasks that fit and could not be retried.
+    pub(crate) left: Vec<LeftAnswer>,
+    /// The cursor with which to go on; null if all dead tasks were looked at.
+    #[schema(example = "1763757420050-3f2b8c0e9d4a4b6f8e1c2d3a4b5c6d7e")]
+    next: Option<String>,
+}
+
+impl RevivalAnswer {
+    /// Whether nothing became of anything yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.retried.is_empty() && self.left.is_empty()
+    }
+
+    /// The same, with the cursor with which to go on.
+    pub(crate) fn continued_at(self, next: Option<String>) -> Self {
+        Self { next, ..self }
+    }
+}
+
+/// A dead task that could not be retried.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct LeftAnswer {
+    /// The task's id.
+    #[schema(example = "3f2b8c0e9d4a4b6f8e1c2d3a4b5c6d7e")]
+    id: String,
+    /// Why.
+    #[schema(example = "max simultaneous jobs")]
+    why: String,
+}
+
+impl LeftAnswer {
+    /// The task that was left for this reason.
+    pub(crate) fn new(id: JobId, why: &Problem) -> Self {
+        let (id, why) = (id.to_string(), why.error().into_owned());
+        Self { id, why }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a request's header fields may say. Rules only: text in, verdict out.
 
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_TYPE, ORIGIN};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ORIGIN};
 
 use crate::problem::Problem;
 
@@ -64,6 +64,21 @@ pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, Probl
         ));
     }
     Ok(key)
+}
+
+/// The key of a request that has one `Authorization: Bearer <key>`, of whatever bytes;
+/// `None` if it has none, several, an empty one or one of another scheme.
+///
+/// The scheme's case does not matter (RFC 9110, section 11.1).
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let (first, None) = (given.next()?.as_bytes(), given.next()) else {
+        return None;
+    };
+    let end = first.iter().position(|byte| *byte == b' ')?;
+    let (scheme, key) = first.split_at(end);
+    let key = key.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer") && !key.is_empty()).then_some(key)
 }
 
 #[cfg(test)]
@@ -151,5 +166,31 @@ mod tests {
         let mut fields = headers(&[(IDEMPOTENCY_KEY, b"a")]);
         fields.append(IDEMPOTENCY_KEY, HeaderValue::from_static("a"));
         assert!(idempotency_key(&fields).is_err());
+    }
+
+    #[test]
+    fn a_key_comes_alone_and_as_a_bearer_s() {
+        for (given, key) in [
+            ("Bearer abc", Some("abc")),
+            ("bearer abc", Some("abc")),
+            ("BEARER   a/b+c= ", Some("a/b+c=")),
+            ("Bearer a b", Some("a b")),
+            ("Bearer", None),
+            ("Bearer ", None),
+            ("Bearerabc", None),
+            ("abc", None),
+            (" abc", None),
+            ("", None),
+            ("Basic abc", None),
+        ] {
+            let fields = headers(&[("authorization", given.as_bytes())]);
+            assert_eq!(bearer(&fields), key.map(str::as_bytes), "{given:?}");
+        }
+        let mut twice = headers(&[("authorization", b"Bearer abc")]);
+        twice.append(AUTHORIZATION, HeaderValue::from_static("Bearer abc"));
+        assert_eq!(bearer(&twice), None);
+        assert_eq!(bearer(&HeaderMap::new()), None);
+        let bytes = headers(&[("authorization", b"Bearer \xff")]);
+        assert_eq!(bearer(&bytes), Some(&b"\xff"[..]));
     }
 }

@@ -1,49 +1,71 @@
 //! The API: takes tasks over HTTP and puts them into the queue.
 //!
 //! It does the first two steps of a job's line, request and admission, and it
-//! shows what became of a job. It holds no job and no state of its own: any
-//! number of these processes can stand before one Redis, and each can die at
-//! any time. Whether a task is taken is decided by the queue in one call.
+//! shows what became of a job. It holds no job, and no state of its own but how fast
+//! each key asks: any number of these processes can stand before one Redis, and each
+//! can die at any time. Whether a task is taken is decided by the queue in one call.
 
 mod admission;
 mod answers;
+mod bucket;
+mod caller;
 mod headers;
+mod keys;
 mod listing;
 mod metrics;
 mod patience;
 mod problem;
 mod problem_kinds;
+mod rate_limit;
+mod revival;
 mod rfc3339;
 mod routes;
 pub mod settings;
 
 use std::io;
+use std::sync::Arc;
 
 use hookme_shared::queue::Queue;
 use hookme_shared::serve::{Bounds, serve};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use routes::{Api, Listener};
 use settings::ApiSettings;
 
-/// Answers requests on `listener` until `shutdown` is cancelled and the open
-/// requests are finished, or cut off after the grace. This is the one door: for
-/// the binary, for tests and for the demo.
+/// Answers requests on `listener`, and those of operators on `operator` if there is
+/// one, until `shutdown` is cancelled and the open requests are finished, or cut off
+/// after the grace. This is the one entrance: for the binary, for tests and for the
+/// demo.
 ///
-/// Fails only if the listener cannot say where it listens.
+/// Fails only if a listener cannot say where it listens.
 pub async fn run(
     listener: TcpListener,
+    operator: Option<TcpListener>,
     queue: Queue,
     settings: ApiSettings,
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "taking tasks");
-    let router = routes::router(queue, settings);
+    if settings.doors.keys.is_empty() {
+        tracing::info!("no key is asked for: whoever reaches the API may do everything");
+    }
     let bounds = Bounds {
         grace: settings.shutdown_grace,
         ..Bounds::default()
     };
-    serve(listener, router, shutdown, bounds).await;
+    let api = Api::new(queue, settings);
+    let apart = operator.is_some();
+    let clients = routes::router(Arc::clone(&api), Listener::Clients { apart });
+    let clients = serve(listener, clients, shutdown.clone(), bounds);
+    let Some(operator) = operator else {
+        clients.await;
+        tracing::info!("took the last task");
+        return Ok(());
+    };
+    tracing::info!(address = %operator.local_addr()?, "serving operators");
+    let operators = routes::router(api, Listener::Operators);
+    tokio::join!(clients, serve(operator, operators, shutdown, bounds));
     tracing::info!("took the last task");
     Ok(())
 }

@@ -196,12 +196,13 @@ fn parse_cursor(text: &str) -> Result<Cursor, Problem> {
     ))
 }
 
-fn write_cursor(cursor: Cursor) -> String {
+/// The text of a cursor.
+pub(crate) fn write_cursor(cursor: Cursor) -> String {
     format!("{}-{}", cursor.score, cursor.id)
 }
 
 /// The cursor that `text` stands for; `None` if this program never wrote it.
-fn read_cursor(text: &str) -> Option<Cursor> {
+pub(crate) fn read_cursor(text: &str) -> Option<Cursor> {
     let (score, id) = text.split_once('-')?;
     let cursor = Cursor {
         score: score.parse().ok()?,

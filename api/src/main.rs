@@ -1,6 +1,7 @@
 //! The API's process: reads the settings, connects, listens, and ends on a
 //! signal. Everything else is in the library.
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -51,9 +52,17 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let Some(queue) = shutdown.run_until_cancelled(ready).await.transpose()? else {
         return Ok(());
     };
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("cannot listen on LISTEN={}", settings.listen))?;
-    hookme_api::run(listener, queue, settings.api, shutdown).await?;
+    let listener = listen("LISTEN", settings.listen).await?;
+    let operator = match settings.operator_listen {
+        Some(address) => Some(listen("OPERATOR_LISTEN", address).await?),
+        None => None,
+    };
+    hookme_api::run(listener, operator, queue, settings.api, shutdown).await?;
     Ok(())
+}
+
+/// Listens where that variable says.
+async fn listen(variable: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind(address).await;
+    listener.with_context(|| format!("cannot listen on {variable}={address}"))
 }

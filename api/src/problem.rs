@@ -24,13 +24,19 @@ const UNAVAILABLE_RETRY_S: u64 = 1;
 /// How long to wait for room under the live limit, in s. Room comes when a task
 /// ends, and nobody knows when that is; this keeps the refused from crowding.
 const FULL_RETRY_S: u64 = 5;
+/// How long to wait for the next token of a bucket, in s. It comes within one.
+const TOO_FAST_RETRY_S: u64 = 1;
 
 /// Why a request was not done.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Problem {
     /// Something in the request is not what it must be; the text says what.
     Invalid(Cow<'static, str>),
-    /// No task has this id, or it is no id.
+    /// No key came with the request, or none that is known.
+    KeyNeeded,
+    /// The key is no operator's.
+    OperatorsOnly,
+    /// No task has this id, or it is no id, or the task is another's.
     UnknownTask,
     /// No route has this path.
     UnknownPath,
@@ -52,6 +58,8 @@ pub(crate) enum Problem {
     KeyReused,
     /// As many tasks are live as may be.
     Full(u64),
+    /// The key's requests come too fast.
+    TooFast,
     /// Data was met that this version cannot read.
     Unreadable,
     /// Redis is away, or does not take it now.
@@ -105,6 +113,8 @@ impl Problem {
     fn kind(&self) -> &'static ProblemKind {
         match self {
             Self::Invalid(_) => &kinds::INVALID,
+            Self::KeyNeeded => &kinds::KEY_NEEDED,
+            Self::OperatorsOnly => &kinds::OPERATORS_ONLY,
             Self::UnknownTask => &kinds::UNKNOWN_TASK,
             Self::UnknownPath => &kinds::UNKNOWN_PATH,
             Self::Method => &kinds::METHOD,
@@ -116,6 +126,7 @@ impl Problem {
             Self::ContentType => &kinds::CONTENT_TYPE,
             Self::KeyReused => &kinds::KEY_REUSED,
             Self::Full(_) => &kinds::FULL,
+            Self::TooFast => &kinds::TOO_FAST,
             Self::Unreadable => &kinds::UNREADABLE,
             Self::Unavailable => &kinds::UNAVAILABLE,
             Self::NotReady(_) => &kinds::NOT_READY,
@@ -123,9 +134,11 @@ impl Problem {
     }
 
     /// What is wrong, in the few words of Hookme's `error`.
-    fn error(&self) -> Cow<'static, str> {
+    pub(crate) fn error(&self) -> Cow<'static, str> {
         match self {
             Self::Invalid(error) => error.clone(),
+            Self::KeyNeeded => "a key is needed".into(),
+            Self::OperatorsOnly => "the key is no operator's".into(),
             Self::UnknownTask => "no such task".into(),
             Self::UnknownPath => "route not found".into(),
             Self::Method => "method not allowed".into(),
@@ -137,6 +150,7 @@ impl Problem {
             Self::ContentType => "the content type must be application/json".into(),
             Self::KeyReused => "this Idempotency-Key came with another body".into(),
             Self::Full(_) => "max simultaneous jobs".into(),
+            Self::TooFast => "too many requests".into(),
             Self::Unreadable => "unreadable data".into(),
             Self::Unavailable => "the queue is not available".into(),
             Self::NotReady(_) => "not ready".into(),
@@ -181,8 +195,9 @@ impl Problem {
 }
 
 /// Seconds after which another try may go better, for what passes by itself.
-fn retry_after_s(status: StatusCode) -> Option<u64> {
-    match status {
+fn retry_after_s(problem: &Problem) -> Option<u64> {
+    match problem.kind().status {
+        StatusCode::TOO_MANY_REQUESTS if *problem == Problem::TooFast => Some(TOO_FAST_RETRY_S),
         StatusCode::TOO_MANY_REQUESTS => Some(FULL_RETRY_S),
         StatusCode::SERVICE_UNAVAILABLE => Some(UNAVAILABLE_RETRY_S),
         _ => None,
@@ -191,12 +206,16 @@ fn retry_after_s(status: StatusCode) -> Option<u64> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = self.kind().status;
+        let (status, retry_after_s) = (self.kind().status, retry_after_s(&self));
         let mut response = (status, Json(self.into_answer())).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-        if let Some(seconds) = retry_after_s(status) {
+        if let Some(seconds) = retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            headers.insert(header::WWW_AUTHENTICATE, scheme);
         }
         response
     }
@@ -225,6 +244,8 @@ mod tests {
         };
         vec![
             Problem::Invalid("field username is required".into()),
+            Problem::KeyNeeded,
+            Problem::OperatorsOnly,
             Problem::UnknownTask,
             Problem::UnknownPath,
             Problem::Method,
@@ -236,6 +257,7 @@ mod tests {
             Problem::ContentType,
             Problem::KeyReused,
             Problem::Full(3),
+            Problem::TooFast,
             Problem::Unreadable,
             Problem::Unavailable,
             Problem::NotReady(vec![complaint]),
@@ -287,6 +309,7 @@ mod tests {
     async fn what_passes_by_itself_says_when_to_come_back() {
         for (problem, seconds) in [
             (Problem::Full(1), Some("5")),
+            (Problem::TooFast, Some("1")),
             (Problem::Unavailable, Some("1")),
             (Problem::NotReady(vec![]), Some("1")),
             (Problem::UnknownTask, None),
@@ -299,6 +322,14 @@ mod tests {
                 .map(|value| value.to_str().unwrap());
             assert_eq!(retry_after, seconds);
         }
+    }
+
+    #[tokio::test]
+    async fn who_shows_no_key_is_told_in_which_way_to() {
+        let (response, _) = shown(Problem::KeyNeeded).await;
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        let (response, _) = shown(Problem::OperatorsOnly).await;
+        assert!(!response.headers().contains_key("www-authenticate"));
     }
 
     #[tokio::test]

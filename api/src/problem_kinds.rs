@@ -35,6 +35,10 @@ macro_rules! problem_kinds {
 problem_kinds! {
     INVALID: BAD_REQUEST, "invalid-request", "The request is not valid",
         "The detail of the answer names the field, header or parameter and what it must be.";
+    KEY_NEEDED: UNAUTHORIZED, "key-needed", "A key is needed",
+        "Send the header Authorization: Bearer <key>, once, with a key that whoever runs this API has given you.";
+    OPERATORS_ONLY: FORBIDDEN, "operators-only", "Only operators may do this",
+        "The key is known, but it is no operator's.";
     UNKNOWN_TASK: NOT_FOUND, "unknown-task", "There is no such task",
         "No task has this id. Tasks that have ended are forgotten after a while.";
     UNKNOWN_PATH: NOT_FOUND, "unknown-path", "There is no such path",
@@ -57,6 +61,8 @@ problem_kinds! {
         "A key stands for one body. Repeat that body, or take a new key for a new one.";
     FULL: TOO_MANY_REQUESTS, "live-limit", "Too many live tasks",
         "As many tasks are live as may be. Nothing was stored. Try again later.";
+    TOO_FAST: TOO_MANY_REQUESTS, "request-limit", "Too many requests",
+        "More requests came with this key than may in a second. Nothing was done. Try again after the seconds in Retry-After, and then more slowly.";
     UNREADABLE: INTERNAL_SERVER_ERROR, "unreadable-data", "The server met data that it cannot read",
         "This version cannot read what is stored. Whoever runs the server must look.";
     UNAVAILABLE: SERVICE_UNAVAILABLE, "queue-unavailable", "The queue is not available",

@@ -1,5 +1,7 @@
 //! The API's settings, as given and as judged.
 
+mod doors;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,6 +9,7 @@ use hookme_shared::queue::Limits;
 use hookme_shared::settings::{LimitArguments, Mistakes, RedisArguments, RedisSettings};
 use hookme_shared::telemetry::{TelemetryArguments, TelemetrySettings};
 
+pub use self::doors::{DoorArguments, Doors};
 use crate::admission::DELAY_MAX;
 use crate::patience::BUDGET;
 
@@ -37,6 +40,9 @@ pub struct Arguments {
     shutdown_grace: String,
 
     #[command(flatten)]
+    doors: DoorArguments,
+
+    #[command(flatten)]
     redis: RedisArguments,
 
     #[command(flatten)]
@@ -51,6 +57,8 @@ pub struct Arguments {
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where to listen for operators alone.
+    pub operator_listen: Option<SocketAddr>,
     /// How to serve.
     pub api: ApiSettings,
     /// Where Redis is.
@@ -62,8 +70,10 @@ pub struct Settings {
 }
 
 /// How to serve.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ApiSettings {
+    /// Who may come in, and how often.
+    pub doors: Doors,
     /// How long a report waits before its first attempt, unless its client says
     /// otherwise.
     pub schedule_interval: Duration,
@@ -81,9 +91,11 @@ impl Arguments {
     pub fn check(&self) -> Result<Settings, Mistakes> {
         let mut mistakes = Mistakes::default();
         let redis = self.redis.check(&mut mistakes);
+        let listen = mistakes.parse_listen("LISTEN", &self.listen);
         let settings = Settings {
-            listen: mistakes.parse_listen("LISTEN", &self.listen),
-            api: self.check_api(redis.allow_unsafe, &mut mistakes),
+            listen,
+            operator_listen: self.doors.check_operator_listen(&mut mistakes),
+            api: self.check_api(listen, redis.allow_unsafe, &mut mistakes),
             redis,
             limits: self.limits.check(&mut mistakes),
             telemetry: self.telemetry.check(&mut mistakes),
@@ -99,8 +111,14 @@ impl Arguments {
         mistakes.judge(listen)
     }
 
-    fn check_api(&self, allow_unsafe_redis: bool, mistakes: &mut Mistakes) -> ApiSettings {
+    fn check_api(
+        &self,
+        listen: SocketAddr,
+        allow_unsafe_redis: bool,
+        mistakes: &mut Mistakes,
+    ) -> ApiSettings {
         ApiSettings {
+            doors: self.doors.check(listen, mistakes),
             schedule_interval: mistakes.parse_ms(
                 "SCHEDULE_INTERVAL",
                 &self.schedule_interval,

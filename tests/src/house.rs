@@ -122,7 +122,8 @@ impl House {
     }
 
     fn api_settings(&self, flags: &[&str]) -> anyhow::Result<ApiSettings> {
-        let arguments = ApiArguments::try_parse_from(self.command_line("api", flags, &[]))?;
+        let own = ["--requests-per-key=0".to_owned()];
+        let arguments = ApiArguments::try_parse_from(self.command_line("api", flags, &own))?;
         Ok(arguments.check()?)
     }
 
@@ -142,7 +143,7 @@ impl House {
         let client = ApiClient::new(&listener.local_addr()?.to_string())?;
         let stop = self.stop.child_token();
         self.running.spawn(async move {
-            hookme_api::run(listener, queue, settings.api, stop).await?;
+            hookme_api::run(listener, None, queue, settings.api, stop).await?;
             Ok(())
         });
         Ok(client)

@@ -267,6 +267,7 @@ fn usual_environment(redis: String, github: String, webhook: String) -> Vec<(Str
         ("WORKER_CONCURRENCY", "4"),
         ("LEASE", "1500"),
         ("SHUTDOWN_GRACE", "10000"),
+        ("REQUESTS_PER_KEY", "0"),
         // No pace and nothing kept: most tests are about something else, and count
         // requests.
         ("GITHUB_READ_GAP", "0"),

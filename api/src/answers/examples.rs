@@ -36,7 +36,7 @@ fn common() -> Value {
     json!({
         "username": "octocat", "repository": "hello-world", "state": "scheduled",
         "ended_at": null, "attempts": 1, "crashes": 0,
-        "worker": "host-1-0a1b2c3d", "cancel_requested": false,
+        "worker": "host-1-0a1b2c3d", "cancel_requested": false, "owner": "ci",
     })
 }
 

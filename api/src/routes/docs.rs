@@ -5,10 +5,14 @@ use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
 use utoipa::OpenApi;
 use utoipa::openapi;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, Header, ObjectBuilder, Ref, Response, Type};
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::problem::{Problem, ProblemAnswer};
-use crate::problem_kinds::find;
+use super::door::{is_open, is_operators};
+use crate::problem::{PROBLEM_JSON, Problem, ProblemAnswer};
+use crate::problem_kinds::{self as kinds, ProblemKind, find};
 
 /// The description without its routes; those add themselves.
 #[derive(OpenApi)]
@@ -28,6 +32,65 @@ struct About;
 /// See [`About`].
 pub(super) fn about() -> openapi::OpenApi {
     About::openapi()
+}
+
+/// What the description calls the key.
+const KEY: &str = "key";
+
+/// The description with what [`super::door`] adds to every route that it closes: the
+/// key, and what is answered without one.
+pub(super) fn with_keys(mut description: openapi::OpenApi) -> openapi::OpenApi {
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some(
+            "A key that whoever runs this API gives out. Where no keys are set, none is needed.",
+        ));
+    let components = description.components.get_or_insert_default();
+    let scheme = SecurityScheme::Http(scheme.build());
+    components
+        .security_schemes
+        .insert(KEY.to_owned(), scheme.into());
+    for (path, item) in &mut description.paths.paths {
+        if !is_open(path) {
+            operations(item).for_each(|operation| close(operation, is_operators(path)));
+        }
+    }
+    description
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let (get, post, delete) = (&mut item.get, &mut item.post, &mut item.delete);
+    [get, post, delete].into_iter().flatten()
+}
+
+fn close(operation: &mut Operation, to_clients: bool) {
+    let without_scopes = SecurityRequirement::new::<_, [&str; 0], _>(KEY, []);
+    operation.security = Some(vec![without_scopes]);
+    let mut answers = vec![
+        refusal(&kinds::KEY_NEEDED, Some("WWW-Authenticate")),
+        refusal(&kinds::TOO_FAST, Some("Retry-After")),
+    ];
+    if to_clients {
+        answers.push(refusal(&kinds::OPERATORS_ONLY, None));
+    }
+    for (status, answer) in answers {
+        // A route may say more of a status itself.
+        let responses = &mut operation.responses.responses;
+        responses.entry(status).or_insert(answer.into());
+    }
+}
+
+fn refusal(kind: &ProblemKind, header: Option<&str>) -> (String, Response) {
+    let mut answer = Response::new(kind.title);
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+    let content = (PROBLEM_JSON.to_owned(), content.build().into());
+    answer.content.extend([content]);
+    if let Some(header) = header {
+        let text = ObjectBuilder::new().schema_type(Type::String).build();
+        let header = (header.to_owned(), Header::new(text).into());
+        answer.headers.extend([header]);
+    }
+    (kind.status.as_str().to_owned(), answer)
 }
 
 /// `/openapi.json` and the pages under `/docs`, all from this binary.

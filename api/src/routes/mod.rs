@@ -2,7 +2,10 @@
 
 mod body;
 mod docs;
+mod door;
 mod health;
+mod revival;
+mod revival_request;
 mod scrape;
 mod task;
 mod task_request;
@@ -23,31 +26,48 @@ use utoipa_axum::routes;
 use crate::metrics::{HttpLabels, HttpMetrics};
 use crate::patience::Patience;
 use crate::problem::Problem;
+use crate::rate_limit::RateLimit;
 use crate::settings::ApiSettings;
+use door::Door;
+pub(crate) use door::Listener;
 
 /// What every route needs.
-struct Api {
+pub(crate) struct Api {
     queue: Queue,
     patience: Patience,
     bodies: body::BodyRoom,
     metrics: HttpMetrics,
+    rate_limit: RateLimit,
     settings: ApiSettings,
 }
 
-/// Every path of the API.
-pub(crate) fn router(queue: Queue, settings: ApiSettings) -> Router {
-    let api = Arc::new(Api {
-        queue,
-        patience: Patience::new(settings.patience),
-        bodies: body::BodyRoom::default(),
-        metrics: HttpMetrics::default(),
-        settings,
-    });
+impl Api {
+    /// What the routes of all listeners share.
+    pub(crate) fn new(queue: Queue, settings: ApiSettings) -> Arc<Self> {
+        let doors = &settings.doors;
+        Arc::new(Self {
+            queue,
+            patience: Patience::new(settings.patience),
+            bodies: body::BodyRoom::default(),
+            metrics: HttpMetrics::default(),
+            rate_limit: RateLimit::new(doors.rate, doors.keys.len()),
+            settings,
+        })
+    }
+}
+
+/// Every path of the API, as it is at that listener.
+pub(crate) fn router(api: Arc<Api>, listener: Listener) -> Router {
     let (router, description) = described().split_for_parts();
+    let door = Door {
+        api: Arc::clone(&api),
+        listener,
+    };
     router
-        .merge(docs::router(description))
+        .merge(docs::router(docs::with_keys(description)))
         .fallback(async || Problem::UnknownPath)
         .method_not_allowed_fallback(async || Problem::Method)
+        .layer(from_fn_with_state(door, door::enter))
         .layer(from_fn_with_state(Arc::clone(&api), around))
         .with_state(api)
 }
@@ -58,6 +78,7 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(tasks::submit, tasks::list))
         .routes(routes!(task::show, task::cancel))
         .routes(routes!(task::retry))
+        .routes(routes!(revival::retry_all))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(scrape::metrics))

@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use hookme_shared::job::JobId;
+use hookme_shared::owner::KeyId;
 use hookme_shared::queue::{Receipt, Submission, Submitted};
 
 use super::task_request::{TaskRequest, feedback, feedback_in_base64, report};
 use super::{Api, body};
 use crate::admission::Wish;
 use crate::answers::{Taken, TaskPage, examples};
+use crate::caller::Caller;
 use crate::headers::{check_content_type, idempotency_key};
 use crate::listing::{Listing, ListingQuery};
 use crate::problem::{Problem, ProblemAnswer};
@@ -49,7 +51,7 @@ use crate::problem::{Problem, ProblemAnswer};
         (status = 413, description = "The body is too large", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared to be JSON", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 422, description = "The Idempotency-Key came before with another body", body = ProblemAnswer, content_type = "application/problem+json"),
-        (status = 429, description = "As many tasks are live as may be; nothing was stored", body = ProblemAnswer, content_type = "application/problem+json",
+        (status = 429, description = "As many tasks are live as may be, or requests come too fast; nothing was stored", body = ProblemAnswer, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds to wait"))),
         (status = 503, description = "Redis is away; repeating is safe", body = ProblemAnswer, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds to wait"))),
@@ -57,11 +59,12 @@ use crate::problem::{Problem, ProblemAnswer};
 )]
 pub(super) async fn submit(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     request: Request,
 ) -> Result<Response, Problem> {
     let most_bytes = body::most_bytes(&request);
     let _room = api.bodies.enter(most_bytes).await?;
-    let submission = read_submission(&api, request).await?;
+    let submission = read_submission(&api, &caller, request).await?;
     match api
         .patience
         .wait("submit", api.queue.submit(&submission))
@@ -78,13 +81,17 @@ pub(super) async fn submit(
 }
 
 /// Reads and checks a request, and gives the task an id.
-async fn read_submission(api: &Api, request: Request) -> Result<Submission, Problem> {
+async fn read_submission(
+    api: &Api,
+    caller: &Caller,
+    request: Request,
+) -> Result<Submission, Problem> {
     check_content_type(request.headers())?;
     let key = idempotency_key(request.headers())?.map(str::to_owned);
     let wish = Wish::parse(&body::read(request).await?)?;
     Ok(wish.into_submission(
         JobId::random(),
-        None,
+        caller.owner().cloned(),
         key.as_deref(),
         api.settings.schedule_interval,
     ))
@@ -121,26 +128,38 @@ pub(super) fn taken(receipt: Receipt) -> Response {
 )]
 pub(super) async fn list(
     State(api): State<Arc<Api>>,
+    Extension(caller): Extension<Caller>,
     query: Result<Query<ListingQuery>, QueryRejection>,
 ) -> Result<Json<TaskPage>, Problem> {
     let Query(query) = query.map_err(|_| Problem::Invalid("the query cannot be read".into()))?;
     let page = match Listing::parse(&query)? {
         Listing::OfState(listing) => {
-            let page = api.queue.list(listing.state, None, listing.after, listing.limit);
+            let (state, after, limit) = (listing.state, listing.after, listing.limit);
+            let page = api.queue.list(state, caller.confined_to(), after, limit);
             let page = api.patience.wait("list", page).await?;
             let next = page.next.map(|cursor| listing.path_after(cursor));
             TaskPage::new(page.jobs, next)
         }
         Listing::OfPullRequest(listing) => {
+            let owners = owners_seen(&api, &caller);
             let jobs = api.queue.find_feedback(
                 &listing.username,
                 &listing.repository,
                 listing.pull_request,
-                &[None],
+                &owners,
                 listing.limit,
             );
             TaskPage::new(api.patience.wait("find", jobs).await?, None)
         }
     };
     Ok(Json(page))
+}
+
+/// Whose feedback is to be looked for: lists of pull requests stand in Redis by owner.
+fn owners_seen(api: &Api, caller: &Caller) -> Vec<Option<KeyId>> {
+    if let Some(own) = caller.confined_to() {
+        return vec![Some(own.clone())];
+    }
+    let keys = api.settings.doors.keys.ids().cloned().map(Some);
+    keys.chain([None]).collect()
 }

@@ -15,6 +15,7 @@ use super::*;
 use crate::admission::Wish;
 use crate::problem::PROBLEM_JSON;
 use crate::problem_kinds;
+use crate::settings::Doors;
 
 const ID: &str = "3f2b8c0e9d4a4b6f8e1c2d3a4b5c6d7e";
 const TASK: &str = r#"{"username": "octocat", "repository": "hello-world"}"#;
@@ -34,12 +35,17 @@ fn api() -> Router {
         clock: Clock::Redis,
     };
     let settings = ApiSettings {
+        doors: Doors::default(),
         schedule_interval: Duration::ZERO,
         patience: crate::patience::BUDGET,
         shutdown_grace: Duration::ZERO,
         allow_unsafe_redis: false,
     };
-    router(Queue::new(&address, Terms::default()).unwrap(), settings)
+    let queue = Queue::new(&address, Terms::default()).unwrap();
+    router(
+        Api::new(queue, settings),
+        Listener::Clients { apart: false },
+    )
 }
 
 fn request(method: &str, path: &str) -> axum::http::request::Builder {
@@ -208,14 +214,19 @@ async fn the_type_of_every_problem_leads_to_its_description() {
 async fn the_description_covers_every_route_and_status() {
     let (_, description) = ask(request("GET", "/openapi.json").body(Body::empty()).unwrap()).await;
     for (path, method, statuses) in [
-        ("/tasks", "post", "200 202 400 408 413 415 422 429 503"),
-        ("/tasks", "get", "200 400 503"),
-        ("/tasks/{id}", "get", "200 404 500 503"),
-        ("/tasks/{id}", "delete", "200 202 404 409 503"),
-        ("/tasks/{id}/retry", "post", "202 404 409 429 503"),
+        ("/tasks", "post", "200 202 400 401 408 413 415 422 429 503"),
+        ("/tasks", "get", "200 400 401 429 503"),
+        ("/tasks/{id}", "get", "200 401 404 429 500 503"),
+        ("/tasks/{id}", "delete", "200 202 401 404 409 429 503"),
+        ("/tasks/{id}/retry", "post", "202 401 404 409 429 503"),
+        (
+            "/tasks/retry",
+            "post",
+            "200 400 401 403 408 413 415 429 503",
+        ),
         ("/livez", "get", "200"),
         ("/readyz", "get", "200 503"),
-        ("/metrics", "get", "200"),
+        ("/metrics", "get", "200 401 403 429"),
         ("/problems/{name}", "get", "200 404"),
     ] {
         let responses = description["paths"][path][method]["responses"]
@@ -224,7 +235,7 @@ async fn the_description_covers_every_route_and_status() {
         let given: Vec<_> = responses.keys().map(String::as_str).collect();
         assert_eq!(given.join(" "), statuses, "{method} {path}");
     }
-    assert_eq!(description["paths"].as_object().unwrap().len(), 7);
+    assert_eq!(description["paths"].as_object().unwrap().len(), 8);
     let required = &description["components"]["schemas"]["TaskRequest"]["required"];
     assert_eq!(*required, serde_json::json!(["username", "repository"]));
     // A report is a task too, and has none of what only feedback has.

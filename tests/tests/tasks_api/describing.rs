@@ -18,14 +18,19 @@ async fn the_description_names_every_route_and_each_answers_as_it_says() {
         "{description}"
     );
     let table = [
-        ("post", "/tasks", "200 202 400 408 413 415 422 429 503"),
-        ("get", "/tasks", "200 400 503"),
-        ("get", "/tasks/{id}", "200 404 500 503"),
-        ("delete", "/tasks/{id}", "200 202 404 409 503"),
-        ("post", "/tasks/{id}/retry", "202 404 409 429 503"),
+        ("post", "/tasks", "200 202 400 401 408 413 415 422 429 503"),
+        ("get", "/tasks", "200 400 401 429 503"),
+        ("get", "/tasks/{id}", "200 401 404 429 500 503"),
+        ("delete", "/tasks/{id}", "200 202 401 404 409 429 503"),
+        ("post", "/tasks/{id}/retry", "202 401 404 409 429 503"),
+        (
+            "post",
+            "/tasks/retry",
+            "200 400 401 403 408 413 415 429 503",
+        ),
         ("get", "/livez", "200"),
         ("get", "/readyz", "200 503"),
-        ("get", "/metrics", "200"),
+        ("get", "/metrics", "200 401 403 429"),
         ("get", "/problems/{name}", "200 404"),
     ];
     let paths = description["paths"].as_object().unwrap();

@@ -61,6 +61,7 @@ impl Scene {
             &[
                 ("REDIS_URL", &self.redis.url()),
                 ("LISTEN", &listen),
+                ("REQUESTS_PER_KEY", "0"),
                 ("ALLOW_UNSAFE_REDIS", "true"),
             ],
         )?;
