@@ -9,7 +9,9 @@
 //!
 //! A request with both `Transfer-Encoding` and `Content-Length` is read by the
 //! former, and hyper closes the connection after the answer, which is one of
-//! the two ways that RFC 9112, section 6.1, leaves against request smuggling.
+//! the two ways that RFC 9112, section 6.1, leaves against request smuggling. To
+//! refuse it is the other; but hyper takes the length away before anybody else
+//! sees it.
 
 mod stall;
 
@@ -197,7 +199,7 @@ fn talk(
 /// Answers one request. What breaks HTTP's own rules gets an empty 400 and the
 /// end of its connection, as hyper itself answers what it cannot parse.
 async fn answer(router: Router, request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
-    if names_one_host(&request) {
+    if names_one_host(&request) && is_cut_in_one_way(&request) {
         return router.oneshot(request).await;
     }
     let mut refusal = Response::new(Body::empty());
@@ -218,6 +220,18 @@ fn names_one_host<B>(request: &Request<B>) -> bool {
         .take(2)
         .count();
     hosts == 1 || (hosts == 0 && request.version() < Version::HTTP_11)
+}
+
+/// Whether the request's body, if it comes in a coding, comes in chunks and nothing
+/// else, said once. hyper looks at the last coding only, and so takes others before it,
+/// which a proxy may not know or read differently (RFC 9112, section 6.1).
+fn is_cut_in_one_way<B>(request: &Request<B>) -> bool {
+    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(coding), None) => coding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
+    }
 }
 
 #[cfg(test)]
