@@ -4,6 +4,8 @@
 //! A cursor is `<score>-<id>` of the last task that was shown. Its form is
 //! nobody's business but this file's; a client hands it back unread.
 
+use std::str::FromStr;
+
 use hookme_shared::feedback::{FeedbackError, PullRequest};
 use hookme_shared::job::State;
 use hookme_shared::names::{RepositoryName, Username};
@@ -158,10 +160,13 @@ fn invalid(error: impl ToString) -> Problem {
 }
 
 /// Digits and nothing else: `parse` alone would take a sign.
-fn parse_pull_request(text: &str) -> Result<PullRequest, FeedbackError> {
+fn parse_digits<T: FromStr>(text: &str) -> Option<T> {
     let digits = Some(text).filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
-    let number = digits.and_then(|digits| digits.parse().ok());
-    PullRequest::new(number.ok_or(FeedbackError::PullRequest)?)
+    digits?.parse().ok()
+}
+
+fn parse_pull_request(text: &str) -> Result<PullRequest, FeedbackError> {
+    PullRequest::new(parse_digits(text).ok_or(FeedbackError::PullRequest)?)
 }
 
 fn parse_state(text: &str) -> Result<State, Problem> {
@@ -179,10 +184,7 @@ fn limit(query: &ListingQuery) -> Result<usize, Problem> {
 }
 
 fn parse_limit(text: &str) -> Result<usize, Problem> {
-    let limit = text
-        .parse()
-        .ok()
-        .filter(|limit| (1..=PAGE_MAX).contains(limit));
+    let limit = parse_digits(text).filter(|limit| (1..=PAGE_MAX).contains(limit));
     limit.ok_or_else(|| {
         Problem::Invalid(
             format!("parameter limit must be a whole number from 1 to {PAGE_MAX}").into(),
