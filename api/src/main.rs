@@ -10,8 +10,9 @@ use clap::Parser;
 use hookme_api::settings::{Arguments, Settings};
 use hookme_shared::healthcheck::is_healthy;
 use hookme_shared::queue::Terms;
+use hookme_shared::serve::Bounds;
 use hookme_shared::shutdown::Signals;
-use hookme_shared::{start, telemetry};
+use hookme_shared::{descriptors, start, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -32,6 +33,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
     let settings = arguments.check()?;
     telemetry::start(&settings.telemetry)?;
+    descriptors::make_room(Bounds::default().connections);
     let signals = Signals::listen()?;
     let shutdown = CancellationToken::new();
     tokio::select! {

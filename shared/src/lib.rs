@@ -1,5 +1,6 @@
 //! What the API and the worker share.
 
+pub mod descriptors;
 pub mod destination;
 pub mod digest;
 pub mod feedback;
