@@ -15,11 +15,14 @@ use url::Url;
 use crate::http::{self, ClientError};
 use crate::policy::delivery;
 use crate::settings::webhook::WebhookSettings;
+use crate::signature::Signer;
 
 pub use crate::policy::delivery::Delivery;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+/// There if deliveries are signed: a signature of each secret.
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 /// Set to `unavailable` if GitHub does not list the contributors of a repository
 /// this large; absent otherwise.
 const HOOKME_CONTRIBUTORS: HeaderName = HeaderName::from_static("hookme-contributors");
@@ -37,6 +40,7 @@ pub struct Deliverer {
     client: Client,
     url: Url,
     headers: HeaderMap,
+    signer: Option<Signer>,
     answer_time_max: Duration,
 }
 
@@ -51,6 +55,7 @@ impl Deliverer {
             client: http::webhook_client(settings.timeout)?,
             url,
             headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
+            signer: settings.signer.clone(),
             answer_time_max: ANSWER_TIME_MAX,
         }))
     }
@@ -83,10 +88,16 @@ impl Deliverer {
 
     fn request(&self, id: HeaderValue, body: Bytes, contributors_unavailable: bool) -> Request {
         let mut request = Request::new(Method::POST, self.url.clone());
+        let timestamp = unix_seconds();
+        let signer = self.signer.as_ref();
+        let signature = signer.and_then(|signer| signer.sign(&id, timestamp, &body));
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
         headers.insert(WEBHOOK_ID, id);
-        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(unix_seconds()));
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
+        if let Some(signature) = signature {
+            headers.insert(WEBHOOK_SIGNATURE, signature);
+        }
         if contributors_unavailable {
             headers.insert(HOOKME_CONTRIBUTORS, HeaderValue::from_static("unavailable"));
         }

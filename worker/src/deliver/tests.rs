@@ -49,6 +49,7 @@ impl Receiver {
         let url = self.server.url.join("/hook?key=1").unwrap();
         Deliverer::new(&WebhookSettings {
             url: Some(url),
+            signer: None,
             timeout,
             report_max_bytes: 1024,
         })
@@ -198,6 +199,7 @@ async fn a_receiver_that_is_silent_or_away_is_tried_again_and_the_reason_keeps_t
     for (url, words) in table {
         let settings = WebhookSettings {
             url: Some(url),
+            signer: None,
             timeout: Duration::from_millis(50),
             report_max_bytes: 1,
         };
