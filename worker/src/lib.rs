@@ -29,6 +29,7 @@ pub mod runner;
 pub mod settings;
 pub mod settler;
 pub mod signature;
+pub mod vetting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,8 +105,10 @@ pub async fn run(
         );
     }
     let deliverer = Deliverer::new(&settings.webhook)?;
-    if deliverer.is_none() {
-        tracing::info!("there is no webhook: reports are not made, and nobody hears of comments");
+    if settings.webhook.url.is_none() {
+        tracing::info!(
+            "there is no webhook: reports are made, and comments told, only where a task names a webhook_url"
+        );
     }
     let reporter = Reporter {
         queue: queue.clone(),

@@ -81,7 +81,7 @@ pub(super) async fn submit(
 async fn read_submission(api: &Api, request: Request) -> Result<Submission, Problem> {
     check_content_type(request.headers())?;
     let key = idempotency_key(request.headers())?.map(str::to_owned);
-    let wish = Wish::parse(&body::read(request).await?)?;
+    let wish = Wish::parse(&body::read(request).await?, &api.settings.guard)?;
     Ok(wish.into_submission(
         JobId::random(),
         None,

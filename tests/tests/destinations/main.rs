@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod private;
 mod scopes;
 mod signatures;
 

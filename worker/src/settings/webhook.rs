@@ -3,8 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use hookme_shared::guard::Guard;
 use hookme_shared::secret::Secret;
-use hookme_shared::settings::Mistakes;
+use hookme_shared::settings::{GuardArguments, Mistakes};
 use url::Url;
 
 use super::TIMEOUTS;
@@ -30,6 +31,10 @@ pub struct WebhookArguments {
     #[arg(long, env, value_name = "SECRETS", hide_env_values = true)]
     pub webhook_secrets: Option<Secret>,
 
+    /// What of the places that tasks name may be reached
+    #[command(flatten)]
+    pub guard: GuardArguments,
+
     /// The longest that one delivery may take, in ms
     #[arg(long, env, value_name = "MS", default_value = "15000")]
     pub webhook_timeout: String,
@@ -45,6 +50,8 @@ pub struct WebhookSettings {
     /// Where reports are sent, and word of feedback; `None`: nowhere. Its query may hold
     /// a secret.
     pub url: Option<Url>,
+    /// What of the places that tasks name may be reached.
+    pub guard: Guard,
     /// Signs deliveries; `None`: they are not signed.
     pub signer: Option<Signer>,
     /// The longest that one delivery may take, with the answer's body.
@@ -58,6 +65,7 @@ impl WebhookArguments {
     #[must_use]
     pub fn check(&self, mistakes: &mut Mistakes) -> Option<WebhookSettings> {
         let given = self.webhook_url.as_ref().map_or("", Secret::expose);
+        let guard = self.guard.check(mistakes);
         let url = match given {
             NO_WEBHOOK => Some(None),
             "" => {
@@ -81,6 +89,7 @@ impl WebhookArguments {
         let report_max_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         Some(WebhookSettings {
             url: url?,
+            guard,
             signer,
             timeout,
             report_max_bytes,
@@ -93,6 +102,7 @@ impl fmt::Debug for WebhookSettings {
         let mut shown = formatter.debug_struct("WebhookSettings");
         let origin = |url: &Url| url.origin().ascii_serialization();
         shown.field("url", &self.url.as_ref().map(origin));
+        shown.field("guard", &self.guard);
         shown.field("signer", &self.signer);
         shown.field("timeout", &self.timeout);
         shown
@@ -109,6 +119,7 @@ mod tests {
         WebhookArguments {
             webhook_url: url.map(|url| Secret::from(url.to_owned())),
             webhook_secrets: Some(Secret::from(String::new())),
+            guard: GuardArguments::default(),
             webhook_timeout: timeout.to_owned(),
             report_max_bytes: bytes.to_owned(),
         }
