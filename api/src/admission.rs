@@ -7,7 +7,9 @@ mod feedback;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use hookme_shared::destination::Destination;
 use hookme_shared::digest::sha256;
+use hookme_shared::guard::{Guard, Refusal};
 use hookme_shared::job::{JobId, Kind};
 use hookme_shared::names::{NameError, RepositoryName, Username};
 use hookme_shared::owner::KeyId;
@@ -27,6 +29,7 @@ pub(crate) struct Wish {
     repository: RepositoryName,
     /// `None` if the client did not say.
     delay: Option<Duration>,
+    destination: Option<Destination>,
     work: Work,
 }
 
@@ -45,8 +48,8 @@ struct Members {
 
 impl Wish {
     /// Reads a body. The first mistake is told, the members being looked at in
-    /// the order of their declaration.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+    /// the order of their declaration. `guard` says where results may go.
+    pub(crate) fn parse(body: &[u8], guard: &Guard) -> Result<Self, Problem> {
         let members = Members::parse(body)?;
         let username = name(members.username.as_ref(), "username", Username::parse)?;
         let repository = name(
@@ -59,18 +62,15 @@ impl Wish {
             Kind::Report => members.report()?,
             Kind::Feedback => members.feedback(&username, &repository)?,
         };
-        match members.webhook_url {
-            None => Ok(Self {
-                username,
-                repository,
-                delay,
-                work,
-            }),
-            // To ignore it would send the report to somebody else.
-            Some(_) => Err(invalid(
-                "field webhook_url is not supported yet: leave it out",
-            )),
-        }
+        let url = members.webhook_url.as_ref();
+        let destination = url.map(|url| destination(url, guard)).transpose()?;
+        Ok(Self {
+            username,
+            repository,
+            delay,
+            destination,
+            work,
+        })
     }
 
     /// The task for the queue.
@@ -105,7 +105,7 @@ impl Wish {
             work: self.work,
             delay: self.delay.unwrap_or(default_delay),
             owner,
-            destination: None,
+            destination: self.destination,
             idempotency,
         }
     }
@@ -121,6 +121,10 @@ impl Wish {
         let (username, repository) = (self.username.as_str(), self.repository.as_str());
         let asked =
             format!("{username}/{repository}\n{delay}\n{}", self.work.kind()).to_ascii_lowercase();
+        let asked = match &self.destination {
+            None => asked,
+            Some(destination) => format!("{asked}\n{}", destination.url()),
+        };
         match &self.work {
             Work::Report => asked,
             Work::Feedback {
@@ -191,6 +195,12 @@ fn delay(value: &Value) -> Result<Duration, Problem> {
             "field delay_ms must be a whole number of milliseconds from 0 to {most}"
         ))
     })
+}
+
+fn destination(value: &Value, guard: &Guard) -> Result<Destination, Problem> {
+    let url = value.as_str().ok_or(Refusal::Unreadable);
+    let judged = url.and_then(|url| guard.parse(url));
+    judged.map_err(|refusal| invalid(format!("field webhook_url cannot be used: {refusal}")))
 }
 
 fn kind(value: &Value) -> Result<Kind, Problem> {

@@ -47,6 +47,9 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "taking tasks");
+    if let Some(operator) = &operator {
+        tracing::info!(address = %operator.local_addr()?, "serving operators");
+    }
     if settings.doors.keys.is_empty() {
         tracing::info!("no key is asked for: whoever reaches the API may do everything");
     }
@@ -58,14 +61,13 @@ pub async fn run(
     let apart = operator.is_some();
     let clients = routes::router(Arc::clone(&api), Listener::Clients { apart });
     let clients = serve(listener, clients, shutdown.clone(), bounds);
-    let Some(operator) = operator else {
-        clients.await;
-        tracing::info!("took the last task");
-        return Ok(());
+    let operators = async {
+        if let Some(operator) = operator {
+            let router = routes::router(api, Listener::Operators);
+            serve(operator, router, shutdown, bounds).await;
+        }
     };
-    tracing::info!(address = %operator.local_addr()?, "serving operators");
-    let operators = routes::router(api, Listener::Operators);
-    tokio::join!(clients, serve(operator, operators, shutdown, bounds));
+    tokio::join!(clients, operators);
     tracing::info!("took the last task");
     Ok(())
 }

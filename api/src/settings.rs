@@ -5,8 +5,11 @@ mod doors;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hookme_shared::guard::Guard;
 use hookme_shared::queue::Limits;
-use hookme_shared::settings::{LimitArguments, Mistakes, RedisArguments, RedisSettings};
+use hookme_shared::settings::{
+    GuardArguments, LimitArguments, Mistakes, RedisArguments, RedisSettings,
+};
 use hookme_shared::telemetry::{TelemetryArguments, TelemetrySettings};
 
 pub use self::doors::{DoorArguments, Doors};
@@ -43,6 +46,9 @@ pub struct Arguments {
     doors: DoorArguments,
 
     #[command(flatten)]
+    guard: GuardArguments,
+
+    #[command(flatten)]
     redis: RedisArguments,
 
     #[command(flatten)]
@@ -74,6 +80,8 @@ pub struct Settings {
 pub struct ApiSettings {
     /// Who may come in, and how often.
     pub doors: Doors,
+    /// What of the places that clients name may be reached.
+    pub guard: Guard,
     /// How long a report waits before its first attempt, unless its client says
     /// otherwise.
     pub schedule_interval: Duration,
@@ -119,6 +127,7 @@ impl Arguments {
     ) -> ApiSettings {
         ApiSettings {
             doors: self.doors.check(listen, mistakes),
+            guard: self.guard.check(mistakes),
             schedule_interval: mistakes.parse_ms(
                 "SCHEDULE_INTERVAL",
                 &self.schedule_interval,

@@ -4,6 +4,7 @@ pub mod descriptors;
 pub mod destination;
 pub mod digest;
 pub mod feedback;
+pub mod guard;
 pub mod healthcheck;
 pub mod job;
 pub mod names;

@@ -7,12 +7,14 @@
 //! at a time. Nothing here opens a connection or has a default that another
 //! file repeats.
 
+mod guard;
 mod mistakes;
 
 use std::time::Duration;
 
 use redis::IntoConnectionInfo;
 
+pub use guard::GuardArguments;
 pub use mistakes::Mistakes;
 
 use crate::queue::Limits;

@@ -26,8 +26,8 @@ pub struct Commenter {
     pub github: Arc<Github>,
     /// What a comment looks like.
     pub template: Template,
-    /// Tells the webhook of a comment; `None` without a webhook.
-    pub deliverer: Option<Deliverer>,
+    /// Tells of a comment where its word goes.
+    pub deliverer: Deliverer,
     /// When a failed job is tried again.
     pub retry: RetryPolicy,
 }
@@ -249,17 +249,18 @@ impl Commenter {
         Ok(Told::Ended(end))
     }
 
-    /// Tells the webhook where the comment is, if there is one to tell. Redis has just
+    /// Tells where the comment is, if there is anybody to tell. Redis has just
     /// confirmed the fence, or given it.
     async fn tell(&self, attempt: &Attempt, feedback: &FeedbackRecord, url: &str) -> Settlement {
-        let Some(deliverer) = &self.deliverer else {
+        let Some(target) = self.deliverer.target(attempt.job.destination.as_ref()) else {
             return Settlement::Finish;
         };
         if !attempt.is_ours() {
             return not_renewed();
         }
         let (job, body) = (&attempt.job, news(&attempt.job, feedback, url));
-        let delivery = deliverer.deliver(&job.id.to_string(), body, false).await;
+        let id = job.id.to_string();
+        let delivery = self.deliverer.deliver(&target, &id, body, false).await;
         after_delivery(delivery, job.failures, &self.retry, jitter())
     }
 }

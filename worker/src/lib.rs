@@ -28,6 +28,8 @@ pub mod reporter;
 pub mod runner;
 pub mod settings;
 pub mod settler;
+pub mod signature;
+pub mod vetting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,9 +99,16 @@ pub async fn run(
         beside.clone(),
     );
     let github = Arc::new(github.await?);
+    if settings.webhook.signer.is_none() {
+        tracing::warn!(
+            "WEBHOOK_SECRETS is not set: deliveries are not signed, and receivers cannot tell them from anybody else's"
+        );
+    }
     let deliverer = Deliverer::new(&settings.webhook)?;
-    if deliverer.is_none() {
-        tracing::info!("there is no webhook: reports are not made, and nobody hears of comments");
+    if settings.webhook.url.is_none() {
+        tracing::info!(
+            "there is no webhook: reports are made, and comments told, only where a task names a webhook_url"
+        );
     }
     let reporter = Reporter {
         queue: queue.clone(),

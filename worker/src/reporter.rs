@@ -19,8 +19,8 @@ pub struct Reporter {
     pub queue: Queue,
     /// Asks GitHub.
     pub fetcher: Fetcher,
-    /// Sends to the webhook; `None` without a webhook.
-    pub deliverer: Option<Deliverer>,
+    /// Sends it to where it goes.
+    pub deliverer: Deliverer,
     /// When a failed job is tried again.
     pub retry: RetryPolicy,
     /// `REPORT_MAX_BYTES`: the largest body that is sent.
@@ -47,7 +47,7 @@ impl Handle for Reporter {
     }
 
     async fn handle(&self, mut attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
-        let Some(deliverer) = &self.deliverer else {
+        let Some(target) = self.deliverer.target(attempt.job.destination.as_ref()) else {
             let reason = "WEBHOOK_URL is none: there is nobody to send the report to";
             return Ok(Some(Settlement::Bury {
                 reason: reason.to_owned(),
@@ -67,8 +67,10 @@ impl Handle for Reporter {
         if !attempt.is_ours() {
             return Ok(Some(not_renewed()));
         }
-        let delivery = deliverer
+        let delivery = self
+            .deliverer
             .deliver(
+                &target,
                 &ready.webhook_id,
                 ready.body,
                 ready.contributors_unavailable,

@@ -35,7 +35,7 @@ pub(crate) fn feedback() -> Value {
 fn common() -> Value {
     json!({
         "username": "octocat", "repository": "hello-world", "state": "scheduled",
-        "ended_at": null, "attempts": 1, "crashes": 0,
+        "webhook_url": null, "ended_at": null, "attempts": 1, "crashes": 0,
         "worker": "host-1-0a1b2c3d", "cancel_requested": false, "owner": "ci",
     })
 }

@@ -88,7 +88,7 @@ async fn read_submission(
 ) -> Result<Submission, Problem> {
     check_content_type(request.headers())?;
     let key = idempotency_key(request.headers())?.map(str::to_owned);
-    let wish = Wish::parse(&body::read(request).await?)?;
+    let wish = Wish::parse(&body::read(request).await?, &api.settings.guard)?;
     Ok(wish.into_submission(
         JobId::random(),
         caller.owner().cloned(),

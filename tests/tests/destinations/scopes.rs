@@ -7,7 +7,7 @@ use hookme_shared::feedback::PullRequest;
 use hookme_shared::job::{JobId, State};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::owner::KeyId;
-use hookme_shared::queue::{Submission, Submitted, Work};
+use hookme_shared::queue::{Clock, Submission, Submitted, Terms, Work};
 use hookme_tests::House;
 use hookme_tests::by_hand::{self, OWNER, REPOSITORY};
 
@@ -78,15 +78,22 @@ async fn a_record_says_whose_it_is_and_where_it_goes() {
 
 #[tokio::test]
 async fn a_newer_commit_takes_no_place_of_another_clients_feedback() {
-    let house = House::start().await.unwrap();
+    let mut house = House::start().await.unwrap();
+    house.queue = house
+        .queue_under(Terms::default(), Clock::Virtual)
+        .await
+        .unwrap();
     let work = |commit| by_hand::feedback(7, commit).unwrap();
     let old = task(work(1), Some("shop"), None);
     let newer = task(work(2), Some("desk"), None);
-    live(&house, &old).await;
-    live(&house, &newer).await;
-    let state = async |id| house.job(id).await.unwrap().job.state;
-    assert_eq!(state(old.id).await, State::Scheduled);
     let newest = task(work(3), Some("shop"), Some("https://a.example/"));
+    let state = async |id| house.job(id).await.unwrap().job.state;
+    for (ms, task) in [(1, &old), (2, &newer)] {
+        house.set_clock(ms).await.unwrap();
+        live(&house, task).await;
+    }
+    assert_eq!(state(old.id).await, State::Scheduled);
+    house.set_clock(3).await.unwrap();
     live(&house, &newest).await;
     assert_eq!(state(old.id).await, State::Cancelled);
     assert_eq!(state(newer.id).await, State::Scheduled);

@@ -14,6 +14,7 @@ use hookme_tests::github::{Broken, Clock as GithubClock, GithubOptions, Reposito
 use hookme_tests::site::live;
 use hookme_tests::{House, Limits};
 use hookme_worker::commenter::Commenter;
+use hookme_worker::deliver::Deliverer;
 use hookme_worker::feedback::template::Template;
 use hookme_worker::github::Github;
 use hookme_worker::policy::retry::RetryPolicy;
@@ -108,7 +109,7 @@ impl Crowd {
                 queue: launch.queue.clone(),
                 github: Arc::new(github.await.unwrap()),
                 template: Template::default(),
-                deliverer: None,
+                deliverer: Deliverer::new(&settings.webhook).unwrap(),
                 retry: RetryPolicy::new(Duration::from_secs(5), 10),
             };
             self.house.launch(launch, commenter).await.unwrap();

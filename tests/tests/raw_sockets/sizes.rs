@@ -74,14 +74,14 @@ async fn a_chunked_body_without_an_end_is_413_and_its_connection_is_closed() {
     let chunk = format!("10000\r\n{}\r\n", " ".repeat(1 << 16));
     let (mut from, mut to) = stream.split();
     let mut sent = 0;
-    let send = async {
+    let flood = async {
         while to.write_all(chunk.as_bytes()).await.is_ok() {
             sent += 1 << 16;
         }
     };
     let mut came = Vec::new();
     let read = async { from.read_to_end(&mut came).await };
-    let both = tokio::time::timeout(BOUND + LATE, async { tokio::join!(send, read) });
+    let both = tokio::time::timeout(BOUND + LATE, async { tokio::join!(flood, read) });
     assert!(both.await.is_ok(), "still open after {sent} bytes");
     let text = String::from_utf8_lossy(&came);
     // A reset may take the refusal along, as not everything was read.

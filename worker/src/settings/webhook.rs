@@ -3,11 +3,13 @@
 use std::fmt;
 use std::time::Duration;
 
+use hookme_shared::guard::Guard;
 use hookme_shared::secret::Secret;
-use hookme_shared::settings::Mistakes;
+use hookme_shared::settings::{GuardArguments, Mistakes};
 use url::Url;
 
 use super::TIMEOUTS;
+use crate::signature::{EXPECTED, Signer};
 
 /// The largest value that Redis stores in one key, in bytes.
 const REDIS_VALUE_MAX: u64 = 512 * 1024 * 1024;
@@ -24,6 +26,15 @@ pub struct WebhookArguments {
     #[arg(long, env, value_name = "URL", hide_env_values = true)]
     pub webhook_url: Option<Secret>,
 
+    /// The secrets that deliveries are signed with, with commas between: the new one and
+    /// the old one while they are changed; none given: unsigned
+    #[arg(long, env, value_name = "SECRETS", hide_env_values = true)]
+    pub webhook_secrets: Option<Secret>,
+
+    /// What of the places that tasks name may be reached
+    #[command(flatten)]
+    pub guard: GuardArguments,
+
     /// The longest that one delivery may take, in ms
     #[arg(long, env, value_name = "MS", default_value = "15000")]
     pub webhook_timeout: String,
@@ -39,6 +50,10 @@ pub struct WebhookSettings {
     /// Where reports are sent, and word of feedback; `None`: nowhere. Its query may hold
     /// a secret.
     pub url: Option<Url>,
+    /// What of the places that tasks name may be reached.
+    pub guard: Guard,
+    /// Signs deliveries; `None`: they are not signed.
+    pub signer: Option<Signer>,
     /// The longest that one delivery may take, with the answer's body.
     pub timeout: Duration,
     /// The largest report, in bytes of its body.
@@ -50,6 +65,7 @@ impl WebhookArguments {
     #[must_use]
     pub fn check(&self, mistakes: &mut Mistakes) -> Option<WebhookSettings> {
         let given = self.webhook_url.as_ref().map_or("", Secret::expose);
+        let guard = self.guard.check(mistakes);
         let url = match given {
             NO_WEBHOOK => Some(None),
             "" => {
@@ -59,6 +75,11 @@ impl WebhookArguments {
             }
             url => mistakes.parse_http_url("WEBHOOK_URL", url).map(Some),
         };
+        let secrets = self.webhook_secrets.as_ref().map_or("", Secret::expose);
+        let signer = Signer::parse(secrets);
+        if signer.is_none() && !secrets.is_empty() {
+            mistakes.add("WEBHOOK_SECRETS", EXPECTED);
+        }
         let timeout = mistakes.parse_ms("WEBHOOK_TIMEOUT", &self.webhook_timeout, TIMEOUTS);
         let bytes = mistakes.parse_count(
             "REPORT_MAX_BYTES",
@@ -68,6 +89,8 @@ impl WebhookArguments {
         let report_max_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         Some(WebhookSettings {
             url: url?,
+            guard,
+            signer,
             timeout,
             report_max_bytes,
         })
@@ -79,6 +102,8 @@ impl fmt::Debug for WebhookSettings {
         let mut shown = formatter.debug_struct("WebhookSettings");
         let origin = |url: &Url| url.origin().ascii_serialization();
         shown.field("url", &self.url.as_ref().map(origin));
+        shown.field("guard", &self.guard);
+        shown.field("signer", &self.signer);
         shown.field("timeout", &self.timeout);
         shown
             .field("report_max_bytes", &self.report_max_bytes)
@@ -93,6 +118,8 @@ mod tests {
     fn args(url: Option<&str>, timeout: &str, bytes: &str) -> WebhookArguments {
         WebhookArguments {
             webhook_url: url.map(|url| Secret::from(url.to_owned())),
+            webhook_secrets: Some(Secret::from(String::new())),
+            guard: GuardArguments::default(),
             webhook_timeout: timeout.to_owned(),
             report_max_bytes: bytes.to_owned(),
         }
@@ -139,9 +166,17 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_told_together() {
-        let mistakes = checked(&args(None, "soon", "0")).unwrap_err().to_string();
-        for variable in ["WEBHOOK_URL", "WEBHOOK_TIMEOUT", "REPORT_MAX_BYTES"] {
+    fn all_mistakes_are_told_together_and_no_secret_with_them() {
+        let mut args = args(None, "soon", "0");
+        args.webhook_secrets = Some(Secret::from("canary".to_owned()));
+        let mistakes = checked(&args).unwrap_err().to_string();
+        assert!(!mistakes.contains("canary") && !format!("{args:?}").contains("canary"));
+        for variable in [
+            "WEBHOOK_URL",
+            "WEBHOOK_SECRETS",
+            "WEBHOOK_TIMEOUT",
+            "REPORT_MAX_BYTES",
+        ] {
             assert!(
                 mistakes.contains(&format!("\n  {variable} must be")),
                 "{mistakes}"
