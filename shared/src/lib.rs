@@ -17,3 +17,4 @@ pub mod span;
 pub mod start;
 pub mod telemetry;
 pub mod transition;
+pub mod words;

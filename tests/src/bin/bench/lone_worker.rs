@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use hookme_shared::{start, telemetry};
-use hookme_worker::deliver::Deliverer;
+use hookme_worker::courier::Courier;
 use hookme_worker::fetch::Fetcher;
 use hookme_worker::github::Github;
 use hookme_worker::launcher::Launch;
@@ -16,6 +16,7 @@ use hookme_worker::policy::retry::RetryPolicy;
 use hookme_worker::reporter::Reporter;
 use hookme_worker::settings::Arguments;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The part [`crate::part::Part::LoneWorker`].
 pub(crate) async fn run() -> anyhow::Result<()> {
@@ -28,7 +29,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let reporter = Reporter {
         queue: queue.clone(),
         fetcher: Fetcher::new(Arc::new(Github::alone(&settings.github)?), false),
-        deliverer: Deliverer::new(&settings.webhook)?,
+        courier: Courier::new(&settings.webhook, queue.clone(), retry, &TaskTracker::new())?,
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,
     };
