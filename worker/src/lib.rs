@@ -32,6 +32,7 @@ pub mod settler;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookme_shared::queue::Role;
 use hookme_shared::start::{StartError, address, ready_queue};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -82,7 +83,13 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let address = address(&settings.redis, RESPONSE_TIMEOUT);
-    let queue = ready_queue(&address, settings.terms(), settings.redis.allow_unsafe).await?;
+    let queue = ready_queue(
+        &address,
+        Role::Worker,
+        settings.terms(),
+        settings.redis.allow_unsafe,
+    )
+    .await?;
     let retry = RetryPolicy::new(
         settings.work.reschedule_interval,
         settings.work.retry_max_attempts,

@@ -57,8 +57,6 @@ function key.github_sizes(ns) return ns .. ':github:sizes' end
 function key.github_asking(ns, hash) return ns .. ':github:asking:' .. hash end
 -- hash: account id -> until when it is believed, ms, and the name
 function key.github_names(ns, host) return ns .. ':github:names:' .. host end
--- any: scratch, with a TTL
-function key.preflight(ns, id) return ns .. ':preflight:' .. id end
 
 -- The lanes: one for each stage that a job can wait for.
 local LANES = { 'fetch', 'deliver', 'grade', 'comment' }

@@ -77,6 +77,12 @@ impl Connections {
         }
     }
 
+    /// The name of the Redis user.
+    pub(super) fn user(&self) -> &str {
+        let login = self.client.get_connection_info().redis_settings();
+        login.username().unwrap_or("default")
+    }
+
     /// Dedicated connections, for what blocks or must stand alone.
     pub(super) fn pool(&self) -> &Pool {
         &self.pool
@@ -115,5 +121,9 @@ fn with_tcp_settings(url: &str) -> RedisResult<ConnectionInfo> {
         .set_nodelay(true)
         .set_keepalive(keepalive)
         .set_user_timeout(USER_TIMEOUT);
-    Ok(url.into_connection_info()?.set_tcp_settings(tcp))
+    let info = url.into_connection_info()?;
+    // Redis 7.0 does not know the commands that tell it the library's name, and a user
+    // with few rights may not send them.
+    let login = info.redis_settings().clone().set_skip_set_lib_name();
+    Ok(info.set_tcp_settings(tcp).set_redis_settings(login))
 }

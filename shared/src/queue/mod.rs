@@ -14,6 +14,7 @@ mod hints;
 mod keys;
 mod library;
 mod reply;
+mod rights;
 mod types;
 mod workers;
 
@@ -29,6 +30,7 @@ pub use error::QueueError;
 pub use hints::Hints;
 pub use keys::patterns as key_patterns;
 pub use library::Clock;
+pub use rights::{Role, is_denied};
 pub use types::*;
 
 use crate::job::Stage;
@@ -151,23 +153,27 @@ impl Queue {
         &self.0.terms
     }
 
+    /// Whether this version of the functions is there.
+    async fn are_functions_loaded(&self) -> Result<bool, QueueError> {
+        let version = redis::cmd("FCALL")
+            .arg(self.0.library.name_of("version"))
+            .arg(0)
+            .to_owned();
+        match self.send::<Value>("version", &version).await {
+            Ok(_) => Ok(true),
+            Err(QueueError::Refused { source, .. }) if is_function_missing(&source) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Loads the functions if this version of them is not there yet.
     ///
     /// # Errors
     ///
     /// [`QueueError::Refused`] where the right or the memory for it is missing.
     pub async fn load_functions(&self) -> Result<(), QueueError> {
-        let version = || {
-            redis::cmd("FCALL")
-                .arg(self.0.library.name_of("version"))
-                .arg(0)
-                .to_owned()
-        };
-        let present: Result<Value, _> = self.send("version", &version()).await;
-        match present {
-            Ok(_) => return Ok(()),
-            Err(QueueError::Refused { .. }) => {}
-            Err(other) => return Err(other),
+        if self.are_functions_loaded().await? {
+            return Ok(());
         }
         // Another process may load it at the same moment, which makes this
         // load fail: what counts is whether it is there afterwards.
@@ -176,7 +182,7 @@ impl Queue {
             .arg(&self.0.library.source)
             .to_owned();
         let loaded = self.send::<Value>("load the functions", &load).await;
-        if self.send::<Value>("version", &version()).await.is_err() {
+        if !matches!(self.are_functions_loaded().await, Ok(true)) {
             return loaded.map(|_| ());
         }
         let people = redis::cmd("FUNCTION")

@@ -36,6 +36,7 @@ impl Scene {
         let redis = RedisServer::start(RedisOptions {
             persistence,
             arguments: arguments.into(),
+            ..RedisOptions::default()
         })
         .await?;
         let address = Address {
