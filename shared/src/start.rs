@@ -3,7 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use crate::queue::{Address, Clock, Complaint, Queue, QueueError, Role, Terms, is_denied};
+use crate::queue::{
+    Address, Clock, Complaint, Queue, QueueError, Role, Terms, is_certificate_refused, is_denied,
+};
 use crate::secret::Secret;
 use crate::settings::RedisSettings;
 
@@ -21,6 +23,11 @@ pub enum StartError {
     /// Redis is there, but does not know the user or the password.
     #[error("redis refuses the user or the password of REDIS_URL")]
     Login(#[source] QueueError),
+    /// Redis is there, but nobody who is trusted vouches for it.
+    #[error(
+        "redis at REDIS_URL shows a certificate that is not trusted for this host; REDIS_CA_FILE names the file of who vouches for it"
+    )]
+    Certificate(#[source] QueueError),
     /// The functions are missing, and this user may not load them.
     #[error(
         "the queue's functions are not in this Redis, and the user of REDIS_URL may not load them; somebody who may loads them once for all: REDIS_URL='{0}' api --load-functions"
@@ -46,6 +53,7 @@ fn list(complaints: &[Complaint]) -> String {
 pub fn address(redis: &RedisSettings, response_timeout: Duration) -> Address {
     Address {
         url: redis.url.clone(),
+        certificate_authority: redis.certificate_authority.clone(),
         namespace: redis.namespace.clone(),
         response_timeout,
         clock: Clock::Redis,
@@ -117,6 +125,8 @@ fn deploy_url(url: &Secret) -> String {
 fn told(error: QueueError) -> StartError {
     if is_login_refused(&error) {
         StartError::Login(error)
+    } else if is_certificate_refused(&error) {
+        StartError::Certificate(error)
     } else {
         StartError::Redis(error)
     }
@@ -143,7 +153,9 @@ where
     loop {
         match ask().await {
             Err(error @ QueueError::Unavailable { .. })
-                if since.elapsed() < PATIENCE && !is_login_refused(&error) =>
+                if since.elapsed() < PATIENCE
+                    && !is_login_refused(&error)
+                    && !is_certificate_refused(&error) =>
             {
                 if !told {
                     tracing::warn!(%error, patience_s = PATIENCE.as_secs(), "waiting for redis");

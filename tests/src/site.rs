@@ -191,6 +191,7 @@ impl Site {
     pub async fn queue(&self) -> anyhow::Result<Queue> {
         let address = Address {
             url: Secret::from(self.redis.url()),
+            certificate_authority: None,
             namespace: NAMESPACE.to_owned(),
             response_timeout: PATIENCE,
             clock: Clock::Redis,

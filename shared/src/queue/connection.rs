@@ -15,6 +15,9 @@ use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult,
 };
 
+use super::Address;
+use super::tls::trusting;
+
 /// A peer that acknowledges nothing for this long is gone.
 const USER_TIMEOUT: Duration = Duration::from_secs(3);
 /// After so many time-outs in a row the connection is replaced: a peer behind
@@ -33,11 +36,12 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Prepares connections to `url`; none is made yet. A call that gets no
-    /// answer within `response_timeout` fails, and a connection may take as long
-    /// to be made.
-    pub(super) fn new(url: &str, response_timeout: Duration) -> RedisResult<Self> {
-        let info = with_tcp_settings(url)?;
+    /// Prepares connections to `address`; none is made yet. A call that gets no
+    /// answer within its time-out fails, and a connection may take as long to be made.
+    pub(super) fn new(address: &Address) -> RedisResult<Self> {
+        let response_timeout = address.response_timeout;
+        let info = with_tcp_settings(address.url.expose())?;
+        let info = trusting(info, address.certificate_authority.as_ref())?;
         let client = Client::open(info.clone())?;
         // The library's own retries hold a call for seconds while Redis is
         // down. The caller knows better what to do meanwhile.

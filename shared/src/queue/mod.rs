@@ -15,6 +15,7 @@ mod keys;
 mod library;
 mod reply;
 mod rights;
+mod tls;
 mod types;
 mod workers;
 
@@ -31,6 +32,7 @@ pub use hints::Hints;
 pub use keys::patterns as key_patterns;
 pub use library::Clock;
 pub use rights::{Role, is_denied};
+pub use tls::{AuthorityError, CertificateAuthority, is_certificate_refused};
 pub use types::*;
 
 use crate::job::Stage;
@@ -59,6 +61,9 @@ const LANES: [(Stage, u32); 4] = [
 pub struct Address {
     /// A Redis URL; it may hold a password.
     pub url: Secret,
+    /// Who vouches for Redis, if its certificate is not to be judged by the system's
+    /// list.
+    pub certificate_authority: Option<CertificateAuthority>,
     /// The key prefix.
     pub namespace: String,
     /// After how long without an answer a call has failed.
@@ -134,11 +139,10 @@ impl Queue {
     ///
     /// [`QueueError::Corrupt`] if the URL is not one of a Redis.
     pub fn new(address: &Address, terms: Terms) -> Result<Self, QueueError> {
-        let connections = Connections::new(address.url.expose(), address.response_timeout)
-            .map_err(|error| QueueError::Corrupt {
-                operation: "connect",
-                detail: error.to_string(),
-            })?;
+        let connections = Connections::new(address).map_err(|error| QueueError::Corrupt {
+            operation: "connect",
+            detail: error.to_string(),
+        })?;
         Ok(Self(Arc::new(Inner {
             tag: keys::tag(&address.namespace),
             terms,

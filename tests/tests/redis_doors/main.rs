@@ -6,6 +6,7 @@ mod commands;
 mod loading;
 mod preflight;
 mod system;
+mod tls;
 mod users;
 
 use std::time::Duration;

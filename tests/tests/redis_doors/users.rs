@@ -40,6 +40,7 @@ pub(super) fn line_of(user: &str) -> String {
 pub(super) fn queue(url: String) -> Queue {
     let address = Address {
         url: Secret::from(url),
+        certificate_authority: None,
         namespace: "hookme".to_owned(),
         response_timeout: PATIENCE,
         clock: Clock::Redis,

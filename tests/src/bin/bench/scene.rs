@@ -41,6 +41,7 @@ impl Scene {
         .await?;
         let address = Address {
             url: Secret::from(redis.url()),
+            certificate_authority: None,
             namespace: "hookme".to_owned(),
             response_timeout: PATIENCE,
             clock: Clock::Redis,
