@@ -12,11 +12,9 @@ mod mistakes;
 use std::path::Path;
 use std::time::Duration;
 
-use redis::IntoConnectionInfo;
-
 pub use mistakes::Mistakes;
 
-use crate::queue::{CertificateAuthority, Limits};
+use crate::queue::{CertificateAuthority, Limits, is_redis_url};
 use crate::secret::Secret;
 
 /// The longest namespace, in characters.
@@ -28,8 +26,9 @@ const JOBS_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Where Redis is, as given.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RedisArguments {
-    /// Where Redis is: `redis://[user:password@]host[:port][/database]`, or `rediss://`
-    /// for TLS.
+    /// Where Redis is: `redis://[user:password@]host[:port][/database]`, or that of its
+    /// Sentinels: `redis+sentinel://[user:password@]host[:port][,host[:port]]/service[/database]`.
+    /// `rediss` and `rediss+sentinel` are the same with TLS.
     #[arg(
         long,
         env = "REDIS_URL",
@@ -72,7 +71,7 @@ impl RedisArguments {
         if !is_redis_url(self.redis_url.expose()) {
             mistakes.add(
                 "REDIS_URL",
-                "an address like redis://[user:password@]host[:port][/database], or rediss:// for TLS",
+                "an address like redis://[user:password@]host[:port][/database], or redis+sentinel://[user:password@]host[:port][,host[:port]]/service[/database]; rediss and rediss+sentinel are the same with TLS",
             );
         }
         if !is_namespace(&self.redis_namespace) {
@@ -92,9 +91,9 @@ impl RedisArguments {
     fn check_authority(&self, mistakes: &mut Mistakes) -> Option<CertificateAuthority> {
         let file = self.redis_ca_file.as_deref();
         let file = file.filter(|file| !file.is_empty())?;
-        let is_tls = self.redis_url.expose().starts_with("rediss://");
+        let is_tls = self.redis_url.expose().starts_with("rediss");
         if !is_tls {
-            mistakes.add("REDIS_CA_FILE", "left out where REDIS_URL is not rediss://");
+            mistakes.add("REDIS_CA_FILE", "left out where REDIS_URL has no TLS");
         }
         match CertificateAuthority::read(Path::new(file)) {
             Ok(authority) => Some(authority),
@@ -105,11 +104,6 @@ impl RedisArguments {
             }
         }
     }
-}
-
-/// A fragment would switch off the look at a certificate, where TLS is used.
-fn is_redis_url(url: &str) -> bool {
-    !url.contains('#') && url.into_connection_info().is_ok()
 }
 
 /// Whether `text` can stand between the braces of a key's hash tag.

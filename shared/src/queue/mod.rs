@@ -17,6 +17,7 @@ mod reply;
 mod rights;
 mod tls;
 mod types;
+mod whereabouts;
 mod workers;
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub use library::Clock;
 pub use rights::{Role, is_denied};
 pub use tls::{AuthorityError, CertificateAuthority, is_certificate_refused};
 pub use types::*;
+pub use whereabouts::is_redis_url;
 
 use crate::job::Stage;
 use crate::secret::Secret;
@@ -59,7 +61,7 @@ const LANES: [(Stage, u32); 4] = [
 /// Where the queue is.
 #[derive(Debug, Clone)]
 pub struct Address {
-    /// A Redis URL; it may hold a password.
+    /// A URL of Redis or of its Sentinels; it may hold a password.
     pub url: Secret,
     /// Who vouches for Redis, if its certificate is not to be judged by the system's
     /// list.
@@ -233,9 +235,8 @@ impl Queue {
         operation: &'static str,
         command: &Cmd,
     ) -> Result<T, QueueError> {
-        let result = command.query_async(&mut self.0.connections.hot()).await;
-        self.0.connections.note(result.as_ref().err());
-        result.map_err(|error| classify(operation, error))
+        let answer = self.0.connections.send(command).await;
+        answer.map_err(|error| classify(operation, error))
     }
 }
 

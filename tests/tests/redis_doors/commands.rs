@@ -7,7 +7,7 @@ use super::users::line_of;
 
 /// The files of the queue that call functions or send commands, and for whom. A new one
 /// belongs here.
-const CALLERS: [(&str, &[&str]); 8] = [
+const CALLERS: [(&str, &[&str]); 9] = [
     ("checks.rs", &["api", "worker"]),
     ("clients.rs", &["api"]),
     ("connection.rs", &[]),
@@ -15,11 +15,12 @@ const CALLERS: [(&str, &[&str]); 8] = [
     ("hints.rs", &["worker"]),
     ("mod.rs", &[]),
     ("rights.rs", &["api", "worker"]),
+    ("whereabouts.rs", &["api", "worker"]),
     ("workers.rs", &["worker"]),
 ];
-/// What the programs send and can do without: the one is the deployer's, the other shows
-/// secrets.
-const SPARED: [&str; 2] = ["FUNCTION", "CONFIG"];
+/// What the programs send and can do without: the first is the deployer's, the second shows
+/// secrets, and the third goes to Sentinel.
+const SPARED: [&str; 3] = ["FUNCTION", "CONFIG", "SENTINEL"];
 /// The files whose functions all others can call.
 const SHARED: [&str; 6] = [
     "clock",

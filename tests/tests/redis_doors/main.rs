@@ -5,6 +5,7 @@
 mod commands;
 mod loading;
 mod preflight;
+mod sentinel;
 mod system;
 mod tls;
 mod users;
