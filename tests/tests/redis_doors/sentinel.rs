@@ -199,7 +199,11 @@ async fn a_connection_to_a_master_that_was_demoted_is_left_for_the_new_one() {
     let watched = Watched::start().await;
     let queue = queue(watched.url());
     submitted(&queue, "before").await;
-    watched.ask("SENTINEL FAILOVER mymaster").await.unwrap();
+    // Sentinel promotes nobody until it has heard from the replica itself.
+    let began = eventually(PATIENCE, "the failover", async || {
+        watched.ask("SENTINEL FAILOVER mymaster").await
+    });
+    began.await.unwrap();
     says(&watched.replica, "role", "master").await;
     // Until it hears of the other, the old one still takes what will be lost.
     says(&watched.master, "role", "slave").await;
