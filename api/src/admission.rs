@@ -7,12 +7,15 @@ mod feedback;
 use std::borrow::Cow;
 use std::time::Duration;
 
+use hookme_shared::destination::Destination;
+use hookme_shared::digest::sha256;
+use hookme_shared::guard::{Guard, Refusal};
 use hookme_shared::job::{JobId, Kind};
 use hookme_shared::names::{NameError, RepositoryName, Username};
+use hookme_shared::owner::KeyId;
 use hookme_shared::queue::{Idempotency, Submission, Work};
 use serde::Deserialize;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
 
@@ -26,6 +29,7 @@ pub(crate) struct Wish {
     repository: RepositoryName,
     /// `None` if the client did not say.
     delay: Option<Duration>,
+    destination: Option<Destination>,
     work: Work,
 }
 
@@ -44,8 +48,8 @@ struct Members {
 
 impl Wish {
     /// Reads a body. The first mistake is told, the members being looked at in
-    /// the order of their declaration.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, Problem> {
+    /// the order of their declaration. `guard` says where results may go.
+    pub(crate) fn parse(body: &[u8], guard: &Guard) -> Result<Self, Problem> {
         let members = Members::parse(body)?;
         let username = name(members.username.as_ref(), "username", Username::parse)?;
         let repository = name(
@@ -58,34 +62,36 @@ impl Wish {
             Kind::Report => members.report()?,
             Kind::Feedback => members.feedback(&username, &repository)?,
         };
-        match members.webhook_url {
-            None => Ok(Self {
-                username,
-                repository,
-                delay,
-                work,
-            }),
-            // To ignore it would send the report to somebody else.
-            Some(_) => Err(invalid(
-                "field webhook_url is not supported yet: leave it out",
-            )),
-        }
+        let url = members.webhook_url.as_ref();
+        let destination = url.map(|url| destination(url, guard)).transpose()?;
+        Ok(Self {
+            username,
+            repository,
+            delay,
+            destination,
+            work,
+        })
     }
 
     /// The task for the queue.
     ///
     /// - `id`: the id it will have.
+    /// - `owner`: the key that the client sent it with.
     /// - `key`: the client's `Idempotency-Key`.
     /// - `report_delay`: how long a report waits whose client did not say. Feedback
     ///   waits for nothing then: somebody looks at the pull request now.
     pub(crate) fn into_submission(
         self,
         id: JobId,
+        owner: Option<KeyId>,
         key: Option<&str>,
         report_delay: Duration,
     ) -> Submission {
         let idempotency = key.map(|key| Idempotency {
-            key_hash: sha256(key),
+            key_hash: match &owner {
+                None => sha256(key),
+                Some(owner) => sha256(&format!("{owner}\n{key}")),
+            },
             body_hash: sha256(&self.canonical()),
         });
         let default_delay = match self.work {
@@ -98,6 +104,8 @@ impl Wish {
             repository: self.repository,
             work: self.work,
             delay: self.delay.unwrap_or(default_delay),
+            owner,
+            destination: self.destination,
             idempotency,
         }
     }
@@ -113,6 +121,10 @@ impl Wish {
         let (username, repository) = (self.username.as_str(), self.repository.as_str());
         let asked =
             format!("{username}/{repository}\n{delay}\n{}", self.work.kind()).to_ascii_lowercase();
+        let asked = match &self.destination {
+            None => asked,
+            Some(destination) => format!("{asked}\n{}", destination.url()),
+        };
         match &self.work {
             Work::Report => asked,
             Work::Feedback {
@@ -185,19 +197,15 @@ fn delay(value: &Value) -> Result<Duration, Problem> {
     })
 }
 
+fn destination(value: &Value, guard: &Guard) -> Result<Destination, Problem> {
+    let url = value.as_str().ok_or(Refusal::Unreadable);
+    let judged = url.and_then(|url| guard.parse(url));
+    judged.map_err(|refusal| invalid(format!("field webhook_url cannot be used: {refusal}")))
+}
+
 fn kind(value: &Value) -> Result<Kind, Problem> {
     let kind = value.as_str().and_then(|word| word.parse().ok());
     kind.ok_or_else(|| invalid("field kind must be report or feedback"))
-}
-
-/// The SHA-256 of `text`, in hexadecimal.
-fn sha256(text: &str) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digits = Sha256::digest(text)
-        .into_iter()
-        .flat_map(|byte| [byte >> 4, byte & 0xf])
-        .map(|digit| char::from(DIGITS[usize::from(digit)]));
-    digits.collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What clients get to read, apart from errors. These types are the API's
 //! promise; the queue's own may change without them.
 
+pub(crate) mod destinations;
 pub(crate) mod examples;
 mod feedback;
 
@@ -88,6 +89,9 @@ pub(crate) struct Task {
     /// The repository, as it was given.
     #[schema(example = "hello-world")]
     repository: String,
+    /// Where its result goes, without the query; null if to the operator's webhook.
+    #[schema(example = "https://hooks.example.com/hookme")]
+    webhook_url: Option<String>,
     /// scheduled, running, succeeded, dead or cancelled.
     #[schema(example = "scheduled")]
     state: &'static str,
@@ -142,6 +146,7 @@ impl From<Job> for Task {
             kind: job.kind.as_str(),
             username: job.username,
             repository: job.repository,
+            webhook_url: job.destination.map(|destination| destination.to_string()),
             state: job.state.as_str(),
             stage: job.stage.as_str(),
             due_at: rfc3339(job.due_ms),

@@ -38,11 +38,11 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> io::Result<()> {
     tracing::info!(address = %listener.local_addr()?, "taking tasks");
-    let router = routes::router(queue, settings);
     let bounds = Bounds {
         grace: settings.shutdown_grace,
         ..Bounds::default()
     };
+    let router = routes::router(queue, settings);
     serve(listener, router, shutdown, bounds).await;
     tracing::info!("took the last task");
     Ok(())

@@ -32,6 +32,8 @@ pub(crate) enum Problem {
     Invalid(Cow<'static, str>),
     /// No task has this id, or it is no id.
     UnknownTask,
+    /// No destination has this id.
+    UnknownDestination,
     /// No route has this path.
     UnknownPath,
     /// The route exists, but not for this method.
@@ -44,6 +46,8 @@ pub(crate) enum Problem {
     NotDead(State),
     /// Another live task does the same.
     Held(JobId),
+    /// The place that the result would go to, by its id, wants no more.
+    Disabled(String),
     /// The body is longer than that many bytes.
     TooLarge(usize),
     /// The body is not declared to be JSON.
@@ -106,12 +110,14 @@ impl Problem {
         match self {
             Self::Invalid(_) => &kinds::INVALID,
             Self::UnknownTask => &kinds::UNKNOWN_TASK,
+            Self::UnknownDestination => &kinds::UNKNOWN_DESTINATION,
             Self::UnknownPath => &kinds::UNKNOWN_PATH,
             Self::Method => &kinds::METHOD,
             Self::SlowBody => &kinds::SLOW_BODY,
             Self::Ended(_) => &kinds::ENDED,
             Self::NotDead(_) => &kinds::NOT_DEAD,
             Self::Held(_) => &kinds::HELD,
+            Self::Disabled(_) => &kinds::DISABLED,
             Self::TooLarge(_) => &kinds::TOO_LARGE,
             Self::ContentType => &kinds::CONTENT_TYPE,
             Self::KeyReused => &kinds::KEY_REUSED,
@@ -127,12 +133,14 @@ impl Problem {
         match self {
             Self::Invalid(error) => error.clone(),
             Self::UnknownTask => "no such task".into(),
+            Self::UnknownDestination => "no such destination".into(),
             Self::UnknownPath => "route not found".into(),
             Self::Method => "method not allowed".into(),
             Self::SlowBody => "the body took too long".into(),
             Self::Ended(state) => format!("the task is {state} already").into(),
             Self::NotDead(state) => format!("the task is {state}, not dead").into(),
             Self::Held(by) => format!("task {by} does the same").into(),
+            Self::Disabled(id) => format!("destination {id} wants no more deliveries").into(),
             Self::TooLarge(most) => format!("the body is longer than {most} bytes").into(),
             Self::ContentType => "the content type must be application/json".into(),
             Self::KeyReused => "this Idempotency-Key came with another body".into(),
@@ -226,12 +234,14 @@ mod tests {
         vec![
             Problem::Invalid("field username is required".into()),
             Problem::UnknownTask,
+            Problem::UnknownDestination,
             Problem::UnknownPath,
             Problem::Method,
             Problem::SlowBody,
             Problem::Ended(State::Dead),
             Problem::NotDead(State::Running),
             Problem::Held(JobId::random()),
+            Problem::Disabled("default".to_owned()),
             Problem::TooLarge(1),
             Problem::ContentType,
             Problem::KeyReused,

@@ -3,8 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hookme_shared::guard::Guard;
 use hookme_shared::queue::Limits;
-use hookme_shared::settings::{LimitArguments, Mistakes, RedisArguments, RedisSettings};
+use hookme_shared::settings::{
+    GuardArguments, LimitArguments, Mistakes, RedisArguments, RedisSettings,
+};
 use hookme_shared::telemetry::{TelemetryArguments, TelemetrySettings};
 
 use crate::admission::DELAY_MAX;
@@ -42,6 +45,9 @@ pub struct Arguments {
     shutdown_grace: String,
 
     #[command(flatten)]
+    guard: GuardArguments,
+
+    #[command(flatten)]
     redis: RedisArguments,
 
     #[command(flatten)]
@@ -67,8 +73,10 @@ pub struct Settings {
 }
 
 /// How to serve.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ApiSettings {
+    /// What of the places that clients name may be reached.
+    pub guard: Guard,
     /// How long a report waits before its first attempt, unless its client says
     /// otherwise.
     pub schedule_interval: Duration,
@@ -106,6 +114,7 @@ impl Arguments {
 
     fn check_api(&self, allow_unsafe_redis: bool, mistakes: &mut Mistakes) -> ApiSettings {
         ApiSettings {
+            guard: self.guard.check(mistakes),
             schedule_interval: mistakes.parse_ms(
                 "SCHEDULE_INTERVAL",
                 &self.schedule_interval,

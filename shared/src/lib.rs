@@ -1,9 +1,13 @@
 //! What the API and the worker share.
 
+pub mod destination;
+pub mod digest;
 pub mod feedback;
+pub mod guard;
 pub mod healthcheck;
 pub mod job;
 pub mod names;
+pub mod owner;
 pub mod queue;
 pub mod secret;
 pub mod serve;
@@ -13,3 +17,4 @@ pub mod span;
 pub mod start;
 pub mod telemetry;
 pub mod transition;
+pub mod words;

@@ -7,11 +7,13 @@
 //! at a time. Nothing here opens a connection or has a default that another
 //! file repeats.
 
+mod guard;
 mod mistakes;
 
 use std::path::Path;
 use std::time::Duration;
 
+pub use guard::GuardArguments;
 pub use mistakes::Mistakes;
 
 use crate::queue::{CertificateAuthority, Limits, is_redis_url};

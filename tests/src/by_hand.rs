@@ -58,6 +58,8 @@ pub async fn offer(
         repository: RepositoryName::parse(repository)?,
         work,
         delay,
+        owner: None,
+        destination: None,
         idempotency: None,
     };
     Ok(queue.submit(&task).await?)

@@ -1,13 +1,17 @@
-//! Step 6 of the line: POSTs a report to the webhook and tells how that ended.
+//! Step 6 of the line: POSTs a result to where it goes and tells how that ended.
 //!
 //! One attempt, and no more: whether and when there is another one is decided by
 //! [`crate::policy`] and done by the worker's loop. The headers are those of the
 //! Standard Webhooks specification: `webhook-id` is the same for every attempt of
 //! one body, `webhook-timestamp` is the attempt's own.
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use hookme_shared::destination::{DEFAULT_ID, Destination};
+use hookme_shared::guard::Guard;
+use reqwest::dns::Resolve;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Response};
 use url::Url;
@@ -15,11 +19,15 @@ use url::Url;
 use crate::http::{self, ClientError};
 use crate::policy::delivery;
 use crate::settings::webhook::WebhookSettings;
+use crate::signature::Signer;
+use crate::vetting::{SystemLookup, Vetting};
 
 pub use crate::policy::delivery::Delivery;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+/// There if deliveries are signed: a signature of each secret.
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 /// Set to `unavailable` if GitHub does not list the contributors of a repository
 /// this large; absent otherwise.
 const HOOKME_CONTRIBUTORS: HeaderName = HeaderName::from_static("hookme-contributors");
@@ -30,29 +38,74 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024;
 /// How long the body of the receiver's answer may take once its status is known.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Delivers to the one configured webhook. It has no `Debug`, because the URL's
-/// query may hold a secret.
+/// Where a job's result goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The URL and what is known of it.
+    pub destination: Destination,
+    /// Whether the operator set it, and not the client.
+    pub is_default: bool,
+}
+
+impl Target {
+    /// What tells it from others: the operator's has one id, wherever it leads.
+    #[must_use]
+    pub fn id(&self) -> String {
+        if self.is_default {
+            DEFAULT_ID.to_owned()
+        } else {
+            self.destination.id()
+        }
+    }
+}
+
+/// Delivers to the operator's webhook, and to places that clients named, which it
+/// reaches only if they are public.
 #[derive(Clone)]
 pub struct Deliverer {
-    client: Client,
-    url: Url,
+    trusted: Client,
+    guarded: Client,
+    guard: Arc<Guard>,
+    default: Option<Destination>,
     headers: HeaderMap,
+    signer: Option<Signer>,
     answer_time_max: Duration,
 }
 
 impl Deliverer {
-    /// Sets up the client; nothing is sent yet. `None` if there is no webhook.
-    pub fn new(settings: &WebhookSettings) -> Result<Option<Self>, ClientError> {
-        let Some(url) = settings.url.clone() else {
-            return Ok(None);
-        };
+    /// Sets up the clients; nothing is sent yet.
+    pub fn new(settings: &WebhookSettings) -> Result<Self, ClientError> {
+        Self::looking_up(settings, Arc::new(SystemLookup))
+    }
+
+    fn looking_up(
+        settings: &WebhookSettings,
+        lookup: Arc<dyn Resolve>,
+    ) -> Result<Self, ClientError> {
+        let guard = Arc::new(settings.guard.clone());
         let json = HeaderValue::from_static("application/json");
-        Ok(Some(Self {
-            client: http::webhook_client(settings.timeout)?,
-            url,
+        let vetting = Vetting::new(Arc::clone(&guard), lookup);
+        Ok(Self {
+            trusted: http::webhook_client(settings.timeout)?,
+            guarded: http::guarded_client(settings.timeout, vetting)?,
+            guard,
+            default: settings.url.clone().map(Destination::new),
             headers: HeaderMap::from_iter([(CONTENT_TYPE, json)]),
+            signer: settings.signer.clone(),
             answer_time_max: ANSWER_TIME_MAX,
-        }))
+        })
+    }
+
+    /// Where the result of a job goes that names this place, or none; `None` if it goes
+    /// nowhere.
+    #[must_use]
+    pub fn target(&self, named: Option<&Destination>) -> Option<Target> {
+        let is_default = named.is_none();
+        let destination = named.or(self.default.as_ref())?.clone();
+        Some(Target {
+            destination,
+            is_default,
+        })
     }
 
     /// POSTs `body` under `webhook_id`, once.
@@ -62,31 +115,55 @@ impl Deliverer {
     /// answer may have been received all the same.
     pub async fn deliver(
         &self,
+        target: &Target,
         webhook_id: &str,
         body: Bytes,
         contributors_unavailable: bool,
     ) -> Delivery {
+        let url = target.destination.url();
+        let client = if target.is_default {
+            &self.trusted
+        } else if let Err(refusal) = self.guard.judge(url) {
+            return Delivery::Final {
+                reason: format!("webhook_url is not sent to: {refusal}"),
+            };
+        } else {
+            &self.guarded
+        };
         let Ok(id) = HeaderValue::from_str(webhook_id) else {
             return Delivery::Final {
                 reason: "the webhook-id cannot stand in a header".to_owned(),
             };
         };
-        let request = self.request(id, body, contributors_unavailable);
-        match self.client.execute(request).await {
+        let request = self.request(url, id, body, contributors_unavailable);
+        match client.execute(request).await {
             Ok(response) => self.read_answer(response).await,
             Err(error) => Delivery::Retry {
+                status: None,
                 reason: format!("the webhook did not answer: {}", http::describe(error)),
                 retry_after: None,
             },
         }
     }
 
-    fn request(&self, id: HeaderValue, body: Bytes, contributors_unavailable: bool) -> Request {
-        let mut request = Request::new(Method::POST, self.url.clone());
+    fn request(
+        &self,
+        url: &Url,
+        id: HeaderValue,
+        body: Bytes,
+        contributors_unavailable: bool,
+    ) -> Request {
+        let mut request = Request::new(Method::POST, url.clone());
+        let timestamp = unix_seconds();
+        let signer = self.signer.as_ref();
+        let signature = signer.and_then(|signer| signer.sign(&id, timestamp, &body));
         let headers = request.headers_mut();
         headers.clone_from(&self.headers);
         headers.insert(WEBHOOK_ID, id);
-        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(unix_seconds()));
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(timestamp));
+        if let Some(signature) = signature {
+            headers.insert(WEBHOOK_SIGNATURE, signature);
+        }
         if contributors_unavailable {
             headers.insert(HOOKME_CONTRIBUTORS, HeaderValue::from_static("unavailable"));
         }

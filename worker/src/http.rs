@@ -1,19 +1,22 @@
-//! The two HTTP clients, one towards GitHub and one towards the webhook, and the
-//! only ways to read a body.
+//! The HTTP clients, one towards GitHub and two towards receivers, and the only ways to
+//! read a body.
 //!
-//! Neither client follows redirects (the caller judges each target), takes a
+//! No client follows redirects (the caller judges each target), takes a
 //! proxy from the environment (it would carry credentials past what the operator
 //! configured), or asks for compression, so that the bytes which are counted
 //! against a bound are the bytes that came. Bodies are read in chunks up to a
 //! bound; nothing else in this crate reads one.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Client, ClientBuilder, Response, redirect};
 use rustls::crypto::CryptoProvider;
 use tokio::time::{Instant, timeout_at};
+
+use crate::vetting::Vetting;
 
 /// What we call ourselves. GitHub refuses requests without a name.
 pub const USER_AGENT: &str = concat!("hookme/", env!("CARGO_PKG_VERSION"));
@@ -25,7 +28,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// front ends of its kind keep theirs.
 const GITHUB_IDLE: Duration = Duration::from_secs(30);
 
-/// How long the webhook's idle connections are kept: below the 5 s after which
+/// How long a receiver's idle connections are kept: below the 5 s after which
 /// Node.js closes an idle one, the shortest default in common use. A POST written
 /// to a connection that is just being closed is a failed attempt.
 const WEBHOOK_IDLE: Duration = Duration::from_secs(4);
@@ -65,14 +68,22 @@ pub fn github_client(timeout: Duration) -> Result<Client, ClientError> {
     )
 }
 
-/// The client towards the webhook. `timeout` bounds a request from the connection
-/// to the last byte of the body.
+/// The client towards the operator's webhook. `timeout` bounds a request from the
+/// connection to the last byte of the body.
 pub fn webhook_client(timeout: Duration) -> Result<Client, ClientError> {
-    build(
-        Client::builder()
-            .timeout(timeout)
-            .pool_idle_timeout(WEBHOOK_IDLE),
-    )
+    build(webhook(timeout))
+}
+
+/// The client towards places that clients name: the same, but it connects only to hosts
+/// with a name that `lookup` lets through.
+pub fn guarded_client(timeout: Duration, lookup: Vetting) -> Result<Client, ClientError> {
+    build(webhook(timeout).dns_resolver(Arc::new(lookup)))
+}
+
+fn webhook(timeout: Duration) -> ClientBuilder {
+    Client::builder()
+        .timeout(timeout)
+        .pool_idle_timeout(WEBHOOK_IDLE)
 }
 
 fn build(builder: ClientBuilder) -> Result<Client, ClientError> {

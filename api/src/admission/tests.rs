@@ -6,17 +6,21 @@ use super::*;
 
 const DEFAULT: Duration = Duration::from_millis(10_800);
 
+fn parse(body: &[u8]) -> Result<Wish, Problem> {
+    Wish::parse(body, &Guard::default())
+}
+
 fn refusal(body: &str) -> String {
-    match Wish::parse(body.as_bytes()) {
+    match parse(body.as_bytes()) {
         Err(Problem::Invalid(error)) => error.into_owned(),
         other => panic!("{body} gave {other:?}"),
     }
 }
 
 fn submission(body: &str, key: Option<&str>) -> Submission {
-    Wish::parse(body.as_bytes())
+    parse(body.as_bytes())
         .unwrap()
-        .into_submission(JobId::random(), key, DEFAULT)
+        .into_submission(JobId::random(), None, key, DEFAULT)
 }
 
 fn body_hash(body: &str) -> String {
@@ -92,7 +96,7 @@ fn only_one_json_object_is_a_body() {
             "{body}"
         );
     }
-    assert!(Wish::parse(b"{\"username\": \"\xff\"}").is_err());
+    assert!(parse(b"{\"username\": \"\xff\"}").is_err());
 }
 
 #[test]
@@ -124,13 +128,37 @@ fn a_delay_is_a_whole_number_up_to_30_days() {
 }
 
 #[test]
-fn an_unknown_kind_and_a_webhook_are_refused_and_not_ignored() {
+fn an_unknown_kind_is_refused_and_not_ignored() {
     for kind in ["\"coffee\"", "\"REPORT\"", "\"\"", "1"] {
         let body = format!(r#"{{"username": "a", "repository": "b", "kind": {kind}}}"#);
         assert_eq!(refusal(&body), "field kind must be report or feedback");
     }
-    let body = r#"{"username": "a", "repository": "b", "webhook_url": "https://example.com"}"#;
-    assert!(refusal(body).starts_with("field webhook_url is not supported yet"));
+}
+
+#[test]
+fn a_place_that_the_guard_lets_through_goes_with_the_task() {
+    let body =
+        |url: &str| format!(r#"{{"username": "a", "repository": "b", "webhook_url": {url}}}"#);
+    let url = "https://hooks.example.com/in?key=1";
+    let to = |url: &str| submission(&body(&format!("{url:?}")), None).destination;
+    assert_eq!(to(url).unwrap().url().as_str(), url);
+    let told = "field webhook_url cannot be used: ";
+    for (value, why) in [
+        ("7", "it must be a URL"),
+        ("\"\"", "it must be a URL"),
+        ("\"http://example.com\"", "it must begin with https://"),
+        (
+            "\"https://127.1/\"",
+            "its host must not have a private address",
+        ),
+    ] {
+        let refusal = refusal(&body(value));
+        assert!(refusal.starts_with(&format!("{told}{why}")), "{refusal}");
+    }
+    let hash = |url: &str| body_hash(&body(&format!("{url:?}")));
+    assert_eq!(hash("https://EXAMPLE.com/a"), hash("https://example.com/a"));
+    assert_ne!(hash("https://example.com/a"), hash("https://example.com/A"));
+    assert_ne!(hash(url), body_hash(&body("null")));
 }
 
 #[test]
@@ -173,7 +201,7 @@ fn bodies_that_ask_for_the_same_have_one_hash() {
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(body in proptest::collection::vec(any::<u8>(), 0..256)) {
-        prop_assert!(Wish::parse(&body).is_err());
+        prop_assert!(parse(&body).is_err());
     }
 
     #[test]
@@ -184,7 +212,7 @@ proptest! {
         let body = |(username, repository, delay_ms): &(String, String, u64)| {
             serde_json::json!({"username": username, "repository": repository, "delay_ms": delay_ms}).to_string()
         };
-        let parsed = [&a, &b].map(|wish| Wish::parse(body(wish).as_bytes()));
+        let parsed = [&a, &b].map(|wish| parse(body(wish).as_bytes()));
         if let [Ok(first), Ok(second)] = parsed {
             prop_assert_eq!(a == b, first.canonical() == second.canonical());
         }

@@ -35,7 +35,7 @@ pub(crate) fn feedback() -> Value {
 fn common() -> Value {
     json!({
         "username": "octocat", "repository": "hello-world", "state": "scheduled",
-        "ended_at": null, "attempts": 1, "crashes": 0,
+        "webhook_url": null, "ended_at": null, "attempts": 1, "crashes": 0,
         "worker": "host-1-0a1b2c3d", "cancel_requested": false,
     })
 }
@@ -123,6 +123,8 @@ mod tests {
             worker: None,
             reason: None,
             cancel_requested: false,
+            owner: None,
+            destination: None,
             feedback: (kind == Kind::Feedback).then(FeedbackRecord::default),
         };
         let explanation = Explanation {

@@ -1,6 +1,7 @@
 //! The paths of the API, and what all answers have in common.
 
 mod body;
+mod destinations;
 mod docs;
 mod health;
 mod scrape;
@@ -58,6 +59,8 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(tasks::submit, tasks::list))
         .routes(routes!(task::show, task::cancel))
         .routes(routes!(task::retry))
+        .routes(routes!(destinations::list))
+        .routes(routes!(destinations::enable))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(scrape::metrics))

@@ -21,6 +21,10 @@ pub(super) struct TaskRequest {
     /// What the task is for: report or feedback.
     #[schema(example = "report", default = "report")]
     kind: Option<String>,
+    /// Where the result goes, if not to the operator's webhook: an https URL of a public
+    /// host. Each place has a live task of its own.
+    #[schema(example = "https://hooks.example.com/hookme", max_length = 2048)]
+    webhook_url: Option<String>,
     /// The number of the pull request. Feedback needs it, a report has none.
     #[schema(minimum = 1, maximum = 2_147_483_647_u64)]
     pull_request: Option<u64>,

@@ -45,6 +45,7 @@ use crate::problem::{Problem, ProblemAnswer};
             headers(("Location" = String, description = "The path of the task"))),
         (status = 200, description = "A live task does the same already; this is that one", body = Taken),
         (status = 400, description = "A field or the Idempotency-Key is missing or not what it must be", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 409, description = "The place where the result would go wants no more", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 408, description = "The body did not come in time, or waited too long behind other large ones", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared to be JSON", body = ProblemAnswer, content_type = "application/problem+json"),
@@ -74,6 +75,7 @@ pub(super) async fn submit(
         }
         Submitted::Full { limit } => Err(Problem::Full(limit)),
         Submitted::KeyReused => Err(Problem::KeyReused),
+        Submitted::Disabled { destination } => Err(Problem::Disabled(destination)),
     }
 }
 
@@ -81,9 +83,10 @@ pub(super) async fn submit(
 async fn read_submission(api: &Api, request: Request) -> Result<Submission, Problem> {
     check_content_type(request.headers())?;
     let key = idempotency_key(request.headers())?.map(str::to_owned);
-    let wish = Wish::parse(&body::read(request).await?)?;
+    let wish = Wish::parse(&body::read(request).await?, &api.settings.guard)?;
     Ok(wish.into_submission(
         JobId::random(),
+        None,
         key.as_deref(),
         api.settings.schedule_interval,
     ))
@@ -135,6 +138,7 @@ pub(super) async fn list(
                 &listing.username,
                 &listing.repository,
                 listing.pull_request,
+                &[None],
                 listing.limit,
             );
             TaskPage::new(api.patience.wait("find", jobs).await?, None)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response, StatusCode};
+use hookme_shared::guard::Guard;
 use hookme_shared::queue::{Address, Clock, Terms};
 use hookme_shared::secret::Secret;
 use serde_json::Value;
@@ -35,6 +36,7 @@ fn api() -> Router {
         clock: Clock::Redis,
     };
     let settings = ApiSettings {
+        guard: Guard::default(),
         schedule_interval: Duration::ZERO,
         patience: crate::patience::BUDGET,
         shutdown_grace: Duration::ZERO,
@@ -244,7 +246,7 @@ async fn every_example_of_a_task_is_one() {
     let examples = content["application/json"]["examples"].as_object().unwrap();
     assert_eq!(examples.len(), 3);
     for (name, example) in examples {
-        let wish = Wish::parse(example["value"].to_string().as_bytes());
+        let wish = Wish::parse(example["value"].to_string().as_bytes(), &Guard::default());
         assert!(wish.is_ok(), "{name}: {wish:?}");
     }
 }

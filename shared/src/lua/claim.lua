@@ -54,7 +54,7 @@ local function told(ns, job, fence, late_ms, attempt, started_ms)
         job.id, fence, late_ms, attempt, started_ms,
         job.kind or false, job.username, job.repository, job.stage, job.due_ms, job.created_ms,
         job.failures or false, job.crashes or false, job.bodies or false, job.report_bytes or false,
-        small_report(ns, job) or false,
+        small_report(ns, job) or false, job.webhook_url or false,
         told_of_feedback(job),
     }
 end

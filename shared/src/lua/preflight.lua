@@ -17,7 +17,7 @@ local RIGHTS = {
     both = 'DEL GET HDEL HGET HGETALL HINCRBY HMGET HSET INFO LLEN LTRIM MGET PEXPIRE RPUSH SET TIME'
         .. ' ZADD ZCARD ZCOUNT ZRANGE ZREM ZREMRANGEBYRANK ZSCORE',
     api = 'LRANGE ZRANK',
-    worker = 'BLPOP HLEN HRANDFIELD HSETNX LPUSH ZREMRANGEBYSCORE',
+    worker = 'BLPOP HLEN HRANDFIELD HSETNX LPUSH ZREMRANGEBYSCORE ZSCAN',
 }
 -- What follows the key where it is not just values: these take any number of keys.
 local AFTER_KEY = { DEL = {}, EXISTS = {}, MGET = {}, BLPOP = { '0' } }

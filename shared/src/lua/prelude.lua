@@ -88,12 +88,21 @@ local function read_job(ns, id)
     return job, flat
 end
 
+-- The repository as a scope has it: GitHub makes no difference between cases, and each
+-- client has scopes of its own.
+local function owned_repository(username, repository, owner)
+    return string.lower(username .. '/' .. repository) .. (owner ~= '' and '~' .. owner or '')
+end
+
+-- The end of a scope whose result goes to a place of its own.
+local function scope_of_url(url) return url ~= '' and '+' .. redis.sha1hex(url) or '' end
+
 -- What at most one live job may exist for.
 local function scope_of(job)
     return job.scope or string.lower((job.username or '') .. '/' .. (job.repository or ''))
 end
 
--- Whether the scope is that of feedback: feedback:<owner>/<repository>#<number>@<commit>.
+-- Whether the scope is that of feedback: feedback:<user>/<repository>#<number>@<commit>.
 local function is_feedback(job) return job.scope and string.match(job.scope, '^feedback:.+@') and true end
 
 -- Whether every number in a record is one. A record that somebody damaged is

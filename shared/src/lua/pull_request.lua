@@ -5,9 +5,10 @@
 -- than any that has ended is kept.
 local PULL_REQUEST_JOBS, PULL_REQUEST_MS = 100, 45 * 86400000
 
--- What at most one live job of feedback may exist for.
-local function scope_of_feedback(username, repository, number, commit)
-    return 'feedback:' .. string.lower(username .. '/' .. repository) .. '#' .. number .. '@' .. commit
+-- What at most one live job of feedback may exist for; `owned` is as made by
+-- owned_repository.
+local function scope_of_feedback(owned, number, commit)
+    return 'feedback:' .. owned .. '#' .. number .. '@' .. commit
 end
 
 -- The list of the jobs of a job's pull request.

@@ -12,25 +12,42 @@
 --          7 key hash      of the idempotency key; empty: none
 --          8 body hash     of what was asked
 --          9 key ttl       ms that an idempotency key is remembered
---         10 pull request  its number  11 commit  its SHA  12 evaluation  JSON;
+--         10 owner         the id of the client's key; empty: none
+--         11 webhook url   where the result goes; empty: to the default
+--         12 destination   the id of that place; empty: the default
+--         13 pull request  its number  14 commit  its SHA  15 evaluation  JSON;
 --                          for feedback only
 -- Returns  {'accepted', id, state, due_ms}   also the first answer again
 --          {'duplicate', id, state, due_ms}  of the live job with this scope
---          {'full', limit} {'reused'}
+--          {'full', limit} {'reused'} {'disabled', destination}
 -- Cost     O(log of the lane + the jobs of the pull request)
 -- Repeat   the same id is answered as it was the first time
 --
 -- One script, because the limit, the lock and the record must agree: of any
 -- number of simultaneous submits exactly as many pass as may.
 
+-- The fields of a record that most jobs are without.
+local function rare_fields(args, scope)
+    local fields = {}
+    local function add(name, value)
+        if value and value ~= '' then fields[#fields + 1], fields[#fields + 2] = name, value end
+    end
+    if args[10] ~= '' or args[11] ~= '' or args[13] then add('scope', scope) end
+    add('owner', args[10])
+    add('webhook_url', args[11])
+    add('destination', args[12])
+    add('pull_request', args[13])
+    add('commit', args[14])
+    return fields
+end
+
 local function write_job(ns, args, job, scope, at_ms)
     local at, stage = key.job(ns, job.id), FIRST_STAGE[args[2]]
     redis.call('SET', key.lock(ns, scope), job.id)
     redis.call('HSET', at, 'kind', args[2], 'username', args[3], 'repository', args[4],
-        'state', 'scheduled', 'stage', stage, 'due_ms', job.due_ms, 'created_ms', at_ms)
-    if args[10] then
-        redis.call('HSET', at, 'scope', scope, 'pull_request', args[10], 'commit', args[11])
-        redis.call('SET', key.evaluation(ns, job.id), args[12])
+        'state', 'scheduled', 'stage', stage, 'due_ms', job.due_ms, 'created_ms', at_ms, unpack(rare_fields(args, scope)))
+    if args[13] then
+        redis.call('SET', key.evaluation(ns, job.id), args[15])
         list_sibling(ns, scope, job.id, at_ms)
     end
     redis.call('ZADD', key.scheduled(ns, stage), job.due_ms, job.id)
@@ -55,14 +72,16 @@ register('submit', {}, function(keys, args)
         if args[7] == '' then return end
         redis.call('SET', key.idempotency(ns, args[7]), job.id .. ' ' .. args[8], 'PX', args[9])
     end
-    local scope = args[10] and scope_of_feedback(args[3], args[4], args[10], args[11])
-        or string.lower(args[3] .. '/' .. args[4])
+    local owned = owned_repository(args[3], args[4], args[10])
+    local scope = (args[13] and scope_of_feedback(owned, args[13], args[14]) or owned) .. scope_of_url(args[11])
     local live, stray = holder(ns, scope)
     if live then
         remember_key(live)
         return answer('duplicate', live)
     end
-    local older = args[10] and needless(ns, scope) or {}
+    local destination = args[12] ~= '' and args[12] or 'default'
+    if why_disabled(ns, destination) then return { 'disabled', destination } end
+    local older = args[13] and needless(ns, scope) or {}
     local most = limit(redis.call('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[6])
     if most and live_jobs(ns) - #older >= most then return { 'full', most } end
 

@@ -1,12 +1,14 @@
 //! The calls that serve clients: admission, and what can be asked of a job.
 
 use super::{
-    Cancelled, Counts, Cursor, Explanation, IDEMPOTENCY_TTL, PAGE_MAX, Page, Queue, QueueError,
-    Revived, Submission, Submitted, Work, reply,
+    Cancelled, Counts, Cursor, DESTINATIONS_MAX, Enabled, Explanation, IDEMPOTENCY_TTL, Known,
+    PAGE_MAX, Page, Queue, QueueError, Revived, Submission, Submitted, Work, reply,
 };
+use crate::destination::Destination;
 use crate::feedback::PullRequest;
 use crate::job::{Job, JobId, State};
 use crate::names::{RepositoryName, Username};
+use crate::owner::KeyId;
 use crate::span::whole_ms;
 
 impl Queue {
@@ -25,7 +27,15 @@ impl Queue {
             .arg(self.live_limit())
             .arg(key_hash)
             .arg(body_hash)
-            .arg(whole_ms(IDEMPOTENCY_TTL));
+            .arg(whole_ms(IDEMPOTENCY_TTL))
+            .arg(task.owner.as_ref().map_or("", KeyId::as_str))
+            .arg(task.destination.as_ref().map_or("", |to| to.url().as_str()))
+            .arg(
+                task.destination
+                    .as_ref()
+                    .map(Destination::id)
+                    .unwrap_or_default(),
+            );
         let call = match &task.work {
             Work::Report => call,
             Work::Feedback {
@@ -86,13 +96,15 @@ impl Queue {
             .await
     }
 
-    /// The jobs of feedback on a pull request, the newest task first, at most `limit`
-    /// (1 to [`PAGE_MAX`]). Only so many are ever listed.
+    /// The jobs of feedback on a pull request that were submitted with these keys, or
+    /// with none, the newest task first, at most `limit` (1 to [`PAGE_MAX`]). Only so
+    /// many are ever listed.
     pub async fn find_feedback(
         &self,
         username: &Username,
         repository: &RepositoryName,
         pull_request: PullRequest,
+        owners: &[Option<KeyId>],
         limit: usize,
     ) -> Result<Vec<Job>, QueueError> {
         let limit = limit.clamp(1, PAGE_MAX);
@@ -102,8 +114,25 @@ impl Queue {
             .arg(repository.as_str())
             .arg(pull_request.get())
             .arg(limit);
+        let call = owners.iter().fold(call, |call, owner| {
+            call.arg(owner.as_ref().map_or("", KeyId::as_str))
+        });
         let page = self.call(call, |value| reply::readings::page(value, limit));
         Ok(page.await?.jobs)
+    }
+
+    /// Lets results go again to a place that wanted no more.
+    pub async fn enable_destination(&self, destination: &str) -> Result<Enabled, QueueError> {
+        let call = self.function("destination_enable").arg(destination);
+        self.call(call, |value| reply::destinations::enabled(&value))
+            .await
+    }
+
+    /// The places that results went to, the last used first, at most
+    /// [`DESTINATIONS_MAX`].
+    pub async fn destinations(&self) -> Result<Vec<Known>, QueueError> {
+        let call = self.function("destination_list").arg(DESTINATIONS_MAX);
+        self.call(call, reply::destinations::known).await
     }
 
     /// Counts what there is.

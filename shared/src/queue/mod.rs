@@ -8,6 +8,7 @@
 mod checks;
 mod clients;
 mod connection;
+mod destinations;
 mod error;
 mod github;
 mod hints;
@@ -46,6 +47,8 @@ pub const BATCH_MAX: usize = 128;
 pub const HISTORY_MAX: usize = 32;
 /// How many jobs one page of a listing holds at most.
 pub const PAGE_MAX: usize = 100;
+/// How many places that results go to are remembered.
+pub const DESTINATIONS_MAX: usize = 1000;
 /// How long an `Idempotency-Key` is remembered.
 pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lanes that a worker takes from, and how often it is a lane's turn.

@@ -1,5 +1,6 @@
 //! Reads Redis's replies: the one place where a reply becomes a type.
 
+pub(super) mod destinations;
 pub(super) mod github;
 pub(super) mod readings;
 
@@ -12,6 +13,7 @@ use super::types::{
     Advanced, Batch, Cancelled, Claimed, Loaded, Next, Receipt, Renewed, Revived, Settled,
     Submitted,
 };
+use crate::destination::Destination;
 use crate::feedback::Grade;
 use crate::job::{FeedbackRecord, Fence, Job, JobId, State};
 
@@ -85,6 +87,9 @@ pub(super) fn submitted(value: Value) -> Read<Submitted> {
             limit: number(at(&items, 1)?)?,
         }),
         "reused" => Ok(Submitted::KeyReused),
+        "disabled" => Ok(Submitted::Disabled {
+            destination: text(at(&items, 1)?)?.to_owned(),
+        }),
         other => Err(format!("the answer {other:?} to submit")),
     }
 }
@@ -109,6 +114,9 @@ pub(super) fn revived(value: Value) -> Read<Revived> {
         }),
         "full" => Ok(Revived::Full {
             limit: number(at(&items, 1)?)?,
+        }),
+        "disabled" => Ok(Revived::Disabled {
+            destination: text(at(&items, 1)?)?.to_owned(),
         }),
         "not_dead" => Ok(Revived::NotDead(parse(text(at(&items, 1)?)?)?)),
         "unknown" => Ok(Revived::Unknown),
@@ -163,7 +171,7 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         Value::Nil => Ok(0),
         value => u32::try_from(number(value)?).map_err(|error| error.to_string()),
     };
-    let feedback = parts.get(16).map(feedback).transpose()?;
+    let feedback = parts.get(17).map(feedback).transpose()?;
     let job = Job {
         id,
         kind: parse(text(at(&parts, 5)?)?)?,
@@ -183,6 +191,11 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         worker: Some(worker.to_owned()),
         reason: None,
         cancel_requested: false,
+        owner: None,
+        destination: match at(&parts, 16)? {
+            Value::Nil => None,
+            url => Some(destination(url)?),
+        },
         feedback,
     };
     Ok(Claimed {
@@ -191,6 +204,10 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         late_ms: number(at(&parts, 2)?)?,
         report,
     })
+}
+
+fn destination(url: &Value) -> Read<Destination> {
+    Ok(Destination::new(parse(text(url)?)?))
 }
 
 /// Reads what only feedback has; `told_of_feedback` in `lua/claim.lua` says in which

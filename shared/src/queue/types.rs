@@ -1,17 +1,23 @@
 //! What goes into the queue's functions and what comes out of them.
 
+mod destinations;
 mod github;
 
 use std::time::Duration;
 
+pub use destinations::{
+    DeliveryOutcome, Enabled, Entered, Entry, Known, Left, OriginState, Return,
+};
 pub use github::{
     Asker, BudgetLeft, Class, Granted, Identity, Keep, KeptAnswer, Looked, Outcome, Pace, Release,
     Resource, Want,
 };
 
+use crate::destination::Destination;
 use crate::feedback::{Commit, Evaluation, Grade, PullRequest};
 use crate::job::{Fence, Job, JobId, Kind, Stage, State};
 use crate::names::{RepositoryName, Username};
+use crate::owner::KeyId;
 
 /// A task to be admitted.
 #[derive(Debug, Clone)]
@@ -26,6 +32,10 @@ pub struct Submission {
     pub work: Work,
     /// How long from now, by Redis's clock, it is to wait.
     pub delay: Duration,
+    /// The key that the client sent it with, if it needed one.
+    pub owner: Option<KeyId>,
+    /// Where its result is to go; `None`: to the operator's webhook.
+    pub destination: Option<Destination>,
     /// The client's `Idempotency-Key`, if it sent one.
     pub idempotency: Option<Idempotency>,
 }
@@ -82,6 +92,11 @@ pub enum Submitted {
     },
     /// The idempotency key came before with another body. Nothing was stored.
     KeyReused,
+    /// The place that its result would go to wants no more. Nothing was stored.
+    Disabled {
+        /// That place's id.
+        destination: String,
+    },
 }
 
 /// What a client is told about a job of its.
@@ -109,7 +124,7 @@ pub enum Cancelled {
 }
 
 /// What became of a request to revive a dead job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revived {
     /// It is scheduled again, due now, with its failures forgotten.
     Done(Receipt),
@@ -125,6 +140,11 @@ pub enum Revived {
     },
     /// It is not dead but this.
     NotDead(State),
+    /// The place that its result would go to wants no more.
+    Disabled {
+        /// That place's id.
+        destination: String,
+    },
     /// There is no such job.
     Unknown,
 }

@@ -65,6 +65,8 @@ impl Unruly {
             username: Username::parse(order).unwrap(),
             repository: RepositoryName::parse(&format!("r{}", self.jobs.len())).unwrap(),
             delay: Duration::ZERO,
+            owner: None,
+            destination: None,
             idempotency: None,
         };
         let taken = self.queue.submit(&task).await.unwrap();

@@ -92,6 +92,8 @@ impl VirtualQueue {
             username: Username::parse("octocat").unwrap(),
             repository: RepositoryName::parse(repository).unwrap(),
             delay: Duration::ZERO,
+            owner: None,
+            destination: None,
             idempotency: None,
         };
         self.queue.submit(&task).await.unwrap()

@@ -312,7 +312,9 @@ async fn the_jobs_of_a_pull_request_are_found_whatever_became_of_them() {
         let owner = Username::parse(&OWNER.to_uppercase()).unwrap();
         let name = RepositoryName::parse(name).unwrap();
         let pull_request = PullRequest::new(pull_request).unwrap();
-        let found = desk.queue.find_feedback(&owner, &name, pull_request, limit);
+        let found = desk
+            .queue
+            .find_feedback(&owner, &name, pull_request, &[None], limit);
         let found = found.await.unwrap();
         found.iter().map(|job| job.id).collect::<Vec<_>>()
     };

@@ -34,6 +34,8 @@ async fn fill(queue: &Queue, jobs: usize) {
                     username: Username::parse("octocat").unwrap(),
                     repository: RepositoryName::parse(&format!("r{number}")).unwrap(),
                     delay: Duration::ZERO,
+                    owner: None,
+                    destination: None,
                     idempotency: None,
                 };
                 queue.submit(&task).await.unwrap();

@@ -132,6 +132,8 @@ impl Pair {
             username: Username::parse("o").unwrap(),
             repository: RepositoryName::parse(&name).unwrap(),
             delay: Duration::from_millis(delay_ms),
+            owner: None,
+            destination: None,
             idempotency: None,
         };
         let answer = self.queue.submit(&task).await.unwrap();

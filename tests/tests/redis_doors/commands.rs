@@ -7,10 +7,11 @@ use super::users::line_of;
 
 /// The files of the queue that call functions or send commands, and for whom. A new one
 /// belongs here.
-const CALLERS: [(&str, &[&str]); 9] = [
+const CALLERS: [(&str, &[&str]); 10] = [
     ("checks.rs", &["api", "worker"]),
     ("clients.rs", &["api"]),
     ("connection.rs", &[]),
+    ("destinations.rs", &["worker"]),
     ("github.rs", &["worker"]),
     ("hints.rs", &["worker"]),
     ("mod.rs", &[]),
@@ -22,13 +23,14 @@ const CALLERS: [(&str, &[&str]); 9] = [
 /// secrets, and the third goes to Sentinel.
 const SPARED: [&str; 3] = ["FUNCTION", "CONFIG", "SENTINEL"];
 /// The files whose functions all others can call.
-const SHARED: [&str; 6] = [
+const SHARED: [&str; 7] = [
     "clock",
     "keys",
     "prelude",
     "pull_request",
     "moves",
     "github",
+    "destination",
 ];
 
 type Names = BTreeSet<String>;

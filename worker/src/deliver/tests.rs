@@ -1,13 +1,15 @@
 //! The delivery against a real receiver.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex};
+use std::net::SocketAddr;
+use std::sync::Mutex;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use axum::routing::post;
 use futures_util::stream;
+use reqwest::dns::{Addrs, Name, Resolving};
 
 use super::*;
 use crate::http::testing::{Server, serve};
@@ -46,22 +48,32 @@ impl Receiver {
     }
 
     fn deliverer(&self, timeout: Duration) -> Deliverer {
-        let url = self.server.url.join("/hook?key=1").unwrap();
-        Deliverer::new(&WebhookSettings {
-            url: Some(url),
+        Deliverer::new(&self.settings(timeout)).unwrap()
+    }
+
+    fn settings(&self, timeout: Duration) -> WebhookSettings {
+        WebhookSettings {
+            url: Some(self.server.url.join("/hook?key=1").unwrap()),
+            guard: Guard::default(),
+            signer: None,
+            in_flight: 0,
             timeout,
             report_max_bytes: 1024,
-        })
-        .unwrap()
-        .unwrap()
+        }
     }
 
     async fn receive(&self) -> Delivery {
         let body = Bytes::from_static(b"{\"a\":1}");
-        self.deliverer(Duration::from_secs(20))
-            .deliver("job-1", body, false)
-            .await
+        send(&self.deliverer(Duration::from_secs(20)), body, false).await
     }
+}
+
+/// Delivers to the operator's webhook.
+async fn send(deliverer: &Deliverer, body: Bytes, contributors_unavailable: bool) -> Delivery {
+    let target = deliverer.target(None).unwrap();
+    deliverer
+        .deliver(&target, "job-1", body, contributors_unavailable)
+        .await
 }
 
 fn answer(status: u16, body: impl Into<Body>) -> Response<Body> {
@@ -109,7 +121,7 @@ async fn a_delivery_carries_its_id_its_time_and_the_body_as_given() {
 async fn a_report_without_its_contributors_says_so_in_a_header() {
     let receiver = Receiver::answering(|| answer(204, "")).await;
     let deliverer = receiver.deliverer(Duration::from_secs(20));
-    let delivery = deliverer.deliver("job-1", Bytes::new(), true).await;
+    let delivery = send(&deliverer, Bytes::new(), true).await;
     assert_eq!(delivery, Delivery::Delivered { status: 204 });
     let seen = receiver.seen.lock().unwrap();
     assert_eq!(seen[0].headers["hookme-contributors"], "unavailable");
@@ -136,12 +148,13 @@ async fn the_receivers_words_and_wish_reach_the_outcome() {
     })
     .await;
     let expected = Delivery::Retry {
+        status: Some(503),
         reason: "the webhook answered 503: busy".to_owned(),
         retry_after: Some(Duration::from_secs(9)),
     };
     assert_eq!(receiver.receive().await, expected);
     let gone = Receiver::answering(|| answer(410, "")).await;
-    assert!(matches!(gone.receive().await, Delivery::Final { .. }));
+    assert!(matches!(gone.receive().await, Delivery::Gone { .. }));
 }
 
 #[tokio::test]
@@ -163,7 +176,7 @@ async fn an_answer_without_end_is_cut_and_the_status_stands() {
 async fn a_body_that_gets_stuck_does_not_undo_a_success() {
     let receiver = Receiver::answering(|| answer(200, stuck())).await;
     let deliverer = receiver.deliverer(Duration::from_millis(200));
-    let delivery = deliverer.deliver("job-1", Bytes::new(), false).await;
+    let delivery = send(&deliverer, Bytes::new(), false).await;
     assert_eq!(delivery, Delivery::Delivered { status: 200 });
 }
 
@@ -172,11 +185,12 @@ async fn the_answers_body_has_a_time_of_its_own() {
     let receiver = Receiver::answering(|| answer(500, stuck())).await;
     let mut deliverer = receiver.deliverer(Duration::from_secs(600));
     deliverer.answer_time_max = Duration::from_millis(100);
-    let delivery = deliverer.deliver("job-1", Bytes::new(), false).await;
+    let delivery = send(&deliverer, Bytes::new(), false).await;
     let reason = "the webhook answered 500: abc".to_owned();
     assert_eq!(
         delivery,
         Delivery::Retry {
+            status: Some(500),
             reason,
             retry_after: None
         }
@@ -198,16 +212,16 @@ async fn a_receiver_that_is_silent_or_away_is_tried_again_and_the_reason_keeps_t
     for (url, words) in table {
         let settings = WebhookSettings {
             url: Some(url),
+            guard: Guard::default(),
+            signer: None,
+            in_flight: 0,
             timeout: Duration::from_millis(50),
             report_max_bytes: 1,
         };
-        let delivery = Deliverer::new(&settings)
-            .unwrap()
-            .unwrap()
-            .deliver("job-1", Bytes::new(), false)
-            .await;
+        let delivery = send(&Deliverer::new(&settings).unwrap(), Bytes::new(), false).await;
         let Delivery::Retry {
             reason,
+            status: None,
             retry_after: None,
         } = delivery
         else {
@@ -224,7 +238,100 @@ async fn a_receiver_that_is_silent_or_away_is_tried_again_and_the_reason_keeps_t
 async fn an_id_that_could_split_the_head_is_never_sent() {
     let receiver = Receiver::answering(|| answer(200, "")).await;
     let deliverer = receiver.deliverer(Duration::from_secs(20));
-    let delivery = deliverer.deliver("a\r\nx: y", Bytes::new(), false).await;
+    let target = deliverer.target(None).unwrap();
+    let id = "a\r\nx: y";
+    let delivery = deliverer.deliver(&target, id, Bytes::new(), false).await;
     assert!(matches!(delivery, Delivery::Final { .. }));
+    assert!(receiver.seen.lock().unwrap().is_empty());
+}
+
+/// Looks names up in a script: each look gets the next answer, and the last one stays.
+struct Script(Mutex<Vec<Vec<&'static str>>>);
+
+impl Resolve for Script {
+    fn resolve(&self, _name: Name) -> Resolving {
+        let mut answers = self.0.lock().unwrap();
+        let answer = if answers.len() > 1 {
+            answers.remove(0)
+        } else {
+            answers[0].clone()
+        };
+        let addresses: Vec<SocketAddr> = answer
+            .into_iter()
+            .map(|address| SocketAddr::new(address.parse().unwrap(), 0))
+            .collect();
+        Box::pin(async move { Ok(Box::new(addresses.into_iter()) as Addrs) })
+    }
+}
+
+/// Delivers to a place of a client, at the receiver's port, whose name is looked up in
+/// the script.
+async fn send_to_name(
+    receiver: &Receiver,
+    allowed: &str,
+    script: Vec<Vec<&'static str>>,
+) -> Delivery {
+    let mut settings = receiver.settings(Duration::from_millis(500));
+    settings.guard.allow_http = true;
+    settings.guard.allowed = allowed
+        .split_whitespace()
+        .map(|net| net.parse().unwrap())
+        .collect();
+    let deliverer = Deliverer::looking_up(&settings, Arc::new(Script(Mutex::new(script)))).unwrap();
+    let port = receiver.server.url.port().unwrap();
+    let url = format!("http://hooks.example.com:{port}/hook");
+    let named = Destination::new(url.parse().unwrap());
+    let target = deliverer.target(Some(&named)).unwrap();
+    deliverer
+        .deliver(&target, "job-1", Bytes::new(), false)
+        .await
+}
+
+#[tokio::test]
+async fn a_name_with_any_private_address_is_never_connected_to() {
+    let receiver = Receiver::answering(|| answer(200, "")).await;
+    for addresses in [
+        vec!["127.0.0.1"],
+        vec!["1.1.1.1", "127.0.0.1"],
+        vec!["127.0.0.1", "1.1.1.1"],
+        vec!["::ffff:127.0.0.1"],
+        vec!["0.0.0.0"],
+        vec!["::1"],
+    ] {
+        let delivery = send_to_name(&receiver, "", vec![addresses.clone()]).await;
+        let Delivery::Retry { reason, .. } = delivery else {
+            panic!("{addresses:?}: {delivery:?}");
+        };
+        assert!(
+            reason.ends_with("its host has a private address"),
+            "{reason}"
+        );
+    }
+    assert!(receiver.seen.lock().unwrap().is_empty());
+    // The same way leads there if the network is allowed.
+    let delivery = send_to_name(&receiver, "127.0.0.0/8", vec![vec!["127.0.0.1"]]).await;
+    assert_eq!(delivery, Delivery::Delivered { status: 200 });
+}
+
+#[tokio::test]
+async fn a_host_is_looked_up_once_for_a_connection_and_judged_by_that_look() {
+    let receiver = Receiver::answering(|| answer(200, "")).await;
+    // Whoever looked a second time would connect to the second address.
+    let script = vec![vec!["127.0.0.2"], vec!["127.0.0.1"]];
+    let delivery = send_to_name(&receiver, "127.0.0.2/32", script).await;
+    assert!(matches!(delivery, Delivery::Retry { .. }), "{delivery:?}");
+    assert!(receiver.seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_place_that_must_not_be_reached_any_more_ends_its_jobs() {
+    let receiver = Receiver::answering(|| answer(200, "")).await;
+    let deliverer = receiver.deliverer(Duration::from_secs(20));
+    let named = Destination::new(receiver.server.url.clone());
+    let target = deliverer.target(Some(&named)).unwrap();
+    let delivery = deliverer
+        .deliver(&target, "job-1", Bytes::new(), false)
+        .await;
+    assert!(matches!(delivery, Delivery::Final { .. }), "{delivery:?}");
     assert!(receiver.seen.lock().unwrap().is_empty());
 }

@@ -4,31 +4,16 @@
 //! together, and then known in Redis. Without a token the address that we come from
 //! counts; all workers are taken to share one.
 
+use hookme_shared::digest::short_hash;
 use hookme_shared::queue::Identity;
 use reqwest::header::HeaderValue;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use url::Url;
 
 /// The part of GitHub's answer about a token's user that is needed.
 #[derive(Deserialize)]
 pub(super) struct Account {
     pub(super) id: u64,
-}
-
-/// The first hexadecimal digits of a SHA-256, so many that two never meet.
-pub(super) fn short_hash(parts: &[&[u8]]) -> String {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update(part);
-        hasher.update(b"\n");
-    }
-    let first = hasher
-        .finalize()
-        .iter()
-        .take(16)
-        .fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
-    format!("{first:032x}")
 }
 
 /// Tells one token from another without showing it; empty without a token.

@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use hookme_shared::digest::short_hash;
 use hookme_shared::queue::{Class, Identity, Pace, Queue, QueueError, Resource};
 use reqwest::{Method, Request};
 use tokio::sync::Mutex;
@@ -113,14 +114,14 @@ impl Shared {
             return Ok(Known::Unkept);
         }
         let parts = [url.as_str(), wire::MEDIA_TYPE, wire::API_VERSION];
-        let hash = identity::short_hash(&parts.map(str::as_bytes));
+        let hash = short_hash(&parts.map(str::as_bytes));
         self.answers
             .look(hash, wire::BODY_BYTES_MAX, patience)
             .await
     }
 
     pub(super) async fn turn_for_name(&self, id: u64) -> Result<Option<Turn>, Failure> {
-        let hash = identity::short_hash(&[b"name", self.host.as_bytes(), &id.to_be_bytes()]);
+        let hash = short_hash(&[b"name", self.host.as_bytes(), &id.to_be_bytes()]);
         self.answers.turn(hash).await
     }
 

@@ -3,14 +3,19 @@
 use std::fmt;
 use std::time::Duration;
 
+use hookme_shared::guard::Guard;
 use hookme_shared::secret::Secret;
-use hookme_shared::settings::Mistakes;
+use hookme_shared::settings::{GuardArguments, Mistakes};
 use url::Url;
 
 use super::TIMEOUTS;
+use crate::signature::{EXPECTED, Signer};
 
 /// The largest value that Redis stores in one key, in bytes.
 const REDIS_VALUE_MAX: u64 = 512 * 1024 * 1024;
+
+/// The most deliveries at once that can be asked for.
+const IN_FLIGHT_MAX: u64 = 100_000;
 
 /// What `WEBHOOK_URL` is where there is no webhook. To leave it out is a mistake, as
 /// reports would have nowhere to go.
@@ -24,9 +29,22 @@ pub struct WebhookArguments {
     #[arg(long, env, value_name = "URL", hide_env_values = true)]
     pub webhook_url: Option<Secret>,
 
+    /// The secrets that deliveries are signed with, with commas between: the new one and
+    /// the old one while they are changed; none given: unsigned
+    #[arg(long, env, value_name = "SECRETS", hide_env_values = true)]
+    pub webhook_secrets: Option<Secret>,
+
+    /// What of the places that tasks name may be reached
+    #[command(flatten)]
+    pub guard: GuardArguments,
+
     /// The longest that one delivery may take, in ms
     #[arg(long, env, value_name = "MS", default_value = "15000")]
     pub webhook_timeout: String,
+
+    /// How many deliveries may be under way to one origin, over all workers; 0 is no limit
+    #[arg(long, env, value_name = "DELIVERIES", default_value = "32")]
+    pub webhook_in_flight: String,
 
     /// The largest report, in bytes
     #[arg(long, env, value_name = "BYTES", default_value = "16777216")]
@@ -39,8 +57,14 @@ pub struct WebhookSettings {
     /// Where reports are sent, and word of feedback; `None`: nowhere. Its query may hold
     /// a secret.
     pub url: Option<Url>,
+    /// What of the places that tasks name may be reached.
+    pub guard: Guard,
+    /// Signs deliveries; `None`: they are not signed.
+    pub signer: Option<Signer>,
     /// The longest that one delivery may take, with the answer's body.
     pub timeout: Duration,
+    /// Deliveries at once to one origin, over all workers; 0 is no limit.
+    pub in_flight: u32,
     /// The largest report, in bytes of its body.
     pub report_max_bytes: usize,
 }
@@ -50,6 +74,7 @@ impl WebhookArguments {
     #[must_use]
     pub fn check(&self, mistakes: &mut Mistakes) -> Option<WebhookSettings> {
         let given = self.webhook_url.as_ref().map_or("", Secret::expose);
+        let guard = self.guard.check(mistakes);
         let url = match given {
             NO_WEBHOOK => Some(None),
             "" => {
@@ -59,7 +84,17 @@ impl WebhookArguments {
             }
             url => mistakes.parse_http_url("WEBHOOK_URL", url).map(Some),
         };
+        let secrets = self.webhook_secrets.as_ref().map_or("", Secret::expose);
+        let signer = Signer::parse(secrets);
+        if signer.is_none() && !secrets.is_empty() {
+            mistakes.add("WEBHOOK_SECRETS", EXPECTED);
+        }
         let timeout = mistakes.parse_ms("WEBHOOK_TIMEOUT", &self.webhook_timeout, TIMEOUTS);
+        let in_flight = mistakes.parse_count(
+            "WEBHOOK_IN_FLIGHT",
+            &self.webhook_in_flight,
+            0..=IN_FLIGHT_MAX,
+        );
         let bytes = mistakes.parse_count(
             "REPORT_MAX_BYTES",
             &self.report_max_bytes,
@@ -68,7 +103,10 @@ impl WebhookArguments {
         let report_max_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
         Some(WebhookSettings {
             url: url?,
+            guard,
+            signer,
             timeout,
+            in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             report_max_bytes,
         })
     }
@@ -79,7 +117,10 @@ impl fmt::Debug for WebhookSettings {
         let mut shown = formatter.debug_struct("WebhookSettings");
         let origin = |url: &Url| url.origin().ascii_serialization();
         shown.field("url", &self.url.as_ref().map(origin));
+        shown.field("guard", &self.guard);
+        shown.field("signer", &self.signer);
         shown.field("timeout", &self.timeout);
+        shown.field("in_flight", &self.in_flight);
         shown
             .field("report_max_bytes", &self.report_max_bytes)
             .finish()
@@ -93,7 +134,10 @@ mod tests {
     fn args(url: Option<&str>, timeout: &str, bytes: &str) -> WebhookArguments {
         WebhookArguments {
             webhook_url: url.map(|url| Secret::from(url.to_owned())),
+            webhook_secrets: Some(Secret::from(String::new())),
+            guard: GuardArguments::default(),
             webhook_timeout: timeout.to_owned(),
+            webhook_in_flight: "32".to_owned(),
             report_max_bytes: bytes.to_owned(),
         }
     }
@@ -139,9 +183,17 @@ mod tests {
     }
 
     #[test]
-    fn all_mistakes_are_told_together() {
-        let mistakes = checked(&args(None, "soon", "0")).unwrap_err().to_string();
-        for variable in ["WEBHOOK_URL", "WEBHOOK_TIMEOUT", "REPORT_MAX_BYTES"] {
+    fn all_mistakes_are_told_together_and_no_secret_with_them() {
+        let mut args = args(None, "soon", "0");
+        args.webhook_secrets = Some(Secret::from("canary".to_owned()));
+        let mistakes = checked(&args).unwrap_err().to_string();
+        assert!(!mistakes.contains("canary") && !format!("{args:?}").contains("canary"));
+        for variable in [
+            "WEBHOOK_URL",
+            "WEBHOOK_SECRETS",
+            "WEBHOOK_TIMEOUT",
+            "REPORT_MAX_BYTES",
+        ] {
             assert!(
                 mistakes.contains(&format!("\n  {variable} must be")),
                 "{mistakes}"

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
+use hookme_shared::guard::Guard;
 use hookme_shared::job::JobId;
 use hookme_shared::queue::Submission;
 use proptest::prelude::*;
@@ -41,7 +42,7 @@ fn without(member: &str) -> Value {
 }
 
 fn parse(body: &Value) -> Result<Wish, Problem> {
-    Wish::parse(body.to_string().as_bytes())
+    Wish::parse(body.to_string().as_bytes(), &Guard::default())
 }
 
 fn refusal(body: &Value) -> String {
@@ -55,7 +56,7 @@ fn submission(body: &Value) -> Submission {
     let report_delay = Duration::from_millis(10_800);
     parse(body)
         .unwrap()
-        .into_submission(JobId::random(), Some("key"), report_delay)
+        .into_submission(JobId::random(), None, Some("key"), report_delay)
 }
 
 fn body_hash(body: &Value) -> String {
@@ -174,7 +175,7 @@ fn a_member_that_is_not_what_it_must_be_is_told_what_it_must_be() {
         json!({"github_username": "a", "github_repository_name": "o/r", "evaluations": []});
     let told = refusal(&with("evaluation", of_another));
     assert!(told.contains("github_repository_name"), "{told}");
-    let hook = refusal(&with("webhook_url", "https://example.com"));
+    let hook = refusal(&with("webhook_url", "ftp://example.com"));
     assert!(hook.starts_with("field webhook_url"), "{hook}");
 }
 

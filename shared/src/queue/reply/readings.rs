@@ -4,7 +4,7 @@
 use redis::Value;
 
 use super::super::types::{Counts, Cursor, Explanation, HistoryEntry, Page};
-use super::{Read, at, list, number, parse, text};
+use super::{Read, at, destination, list, number, parse, text};
 use crate::job::{FeedbackRecord, Job, JobId, Kind, Stage, State};
 
 pub(in super::super) fn explanation(id: JobId, value: Value) -> Read<Option<Explanation>> {
@@ -129,6 +129,8 @@ fn job(id: JobId, record: Value) -> Read<Job> {
         worker: None,
         reason: None,
         cancel_requested: false,
+        owner: None,
+        destination: None,
         feedback: None,
     };
     let mut feedback = FeedbackRecord::default();
@@ -177,6 +179,8 @@ fn set(job: &mut Job, name: &str, value: &Value) -> Read<()> {
         "worker" => job.worker = Some(text(value)?.to_owned()),
         "reason" => job.reason = Some(text(value)?.to_owned()),
         "cancel_requested" => job.cancel_requested = true,
+        "owner" => job.owner = Some(parse(text(value)?)?),
+        "webhook_url" => job.destination = Some(destination(value)?),
         _ => {}
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 use hookme_shared::queue::Role;
 use hookme_shared::{start, telemetry};
-use hookme_worker::deliver::Deliverer;
+use hookme_worker::courier::Courier;
 use hookme_worker::fetch::Fetcher;
 use hookme_worker::github::Github;
 use hookme_worker::launcher::Launch;
@@ -17,6 +17,7 @@ use hookme_worker::policy::retry::RetryPolicy;
 use hookme_worker::reporter::Reporter;
 use hookme_worker::settings::Arguments;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The part [`crate::part::Part::LoneWorker`].
 pub(crate) async fn run() -> anyhow::Result<()> {
@@ -34,7 +35,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let reporter = Reporter {
         queue: queue.clone(),
         fetcher: Fetcher::new(Arc::new(Github::alone(&settings.github)?), false),
-        deliverer: Deliverer::new(&settings.webhook)?,
+        courier: Courier::new(&settings.webhook, queue.clone(), retry, &TaskTracker::new())?,
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,
     };

@@ -41,6 +41,8 @@ pub(crate) async fn submit(
                 username: Username::parse(&username)?,
                 repository: RepositoryName::parse(&repository)?,
                 delay,
+                owner: None,
+                destination: None,
                 idempotency: None,
             };
             let answer = queue.submit(&submission).await?;

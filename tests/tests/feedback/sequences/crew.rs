@@ -132,6 +132,8 @@ impl Crew {
             repository: RepositoryName::parse(REPOSITORY).unwrap(),
             work: by_hand::feedback(pull_request as u64 + 1, commit).unwrap(),
             delay: Duration::ZERO,
+            owner: None,
+            destination: None,
             idempotency: None,
         };
         match self.desk.queue.submit(&task).await.unwrap() {

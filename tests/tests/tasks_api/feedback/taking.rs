@@ -82,7 +82,7 @@ async fn what_is_no_task_of_feedback_is_told_why_and_nothing_is_stored() {
     const FORGOTTEN: &str =
         "field kind must be feedback where pull_request, commit or evaluation is given";
     const KIND: &str = "field kind must be report or feedback";
-    const HOOK: &str = "field webhook_url is not supported yet: leave it out";
+    const HOOK: &str = "field webhook_url cannot be used: its host must not have a private address";
     let missing = |name| (with(name, Value::Null), format!("field {name} is required"));
     let [username, repository, pull_request, commit, evaluation] = [
         "username",
@@ -106,7 +106,7 @@ async fn what_is_no_task_of_feedback_is_told_why_and_nothing_is_stored() {
         (with("pull_request", json!(2_147_483_648_u64)), PULL_REQUEST),
         (with("commit", json!("abc1234")), COMMIT),
         (with("commit", json!(7)), COMMIT),
-        (with("webhook_url", json!("https://example.org/")), HOOK),
+        (with("webhook_url", json!("https://10.0.0.1/")), HOOK),
     ])
     .await;
 }
