@@ -244,7 +244,11 @@ fn tail(log: &str) -> &str {
 
 /// The binary `name` in `HOOKME_BIN_DIR`, or where Cargo puts it: next to this
 /// program, or one directory up when this program is a test.
-fn find_binary(name: &str) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+///
+/// When it was not built.
+pub fn find_binary(name: &str) -> anyhow::Result<PathBuf> {
     let places = match env::var_os(BIN_DIR_VARIABLE) {
         Some(directory) => vec![PathBuf::from(directory)],
         None => env::current_exe()?

@@ -37,7 +37,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookme_shared::destination::Destination;
-use hookme_shared::queue::Queue;
+use hookme_shared::queue::{Queue, Role};
 use hookme_shared::start::{StartError, address, ready_queue};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -89,7 +89,13 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let address = address(&settings.redis, RESPONSE_TIMEOUT);
-    let queue = ready_queue(&address, settings.terms(), settings.redis.allow_unsafe).await?;
+    let queue = ready_queue(
+        &address,
+        Role::Worker,
+        settings.terms(),
+        settings.redis.allow_unsafe,
+    )
+    .await?;
     let retry = RetryPolicy::new(
         settings.work.reschedule_interval,
         settings.work.retry_max_attempts,
@@ -116,6 +122,34 @@ pub async fn run(
             "there is no webhook: reports are made, and comments told, only where a task names a webhook_url"
         );
     }
+    let kinds = kinds(settings, &queue, github, courier, retry);
+    let launch = Launch {
+        queue,
+        address,
+        worker,
+        concurrency: settings.work.concurrency,
+        shutdown_grace: settings.work.shutdown_grace,
+        retry,
+        allow_unsafe: settings.redis.allow_unsafe,
+        metrics,
+        operator,
+    };
+    launch.run(kinds, shutdown).await?;
+    beside.close();
+    if timeout(LAST_WORDS, beside.wait()).await.is_err() {
+        tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");
+    }
+    Ok(())
+}
+
+/// What is done with each kind of job.
+fn kinds(
+    settings: &Settings,
+    queue: &Queue,
+    github: Arc<Github>,
+    courier: Courier,
+    retry: RetryPolicy,
+) -> Kinds {
     let reporter = Reporter {
         queue: queue.clone(),
         fetcher: Fetcher::new(Arc::clone(&github), settings.github.include_pull_requests),
@@ -130,31 +164,10 @@ pub async fn run(
         courier,
         retry,
     };
-    let launch = Launch {
-        queue,
-        address,
-        worker,
-        concurrency: settings.work.concurrency,
-        shutdown_grace: settings.work.shutdown_grace,
-        retry,
-        allow_unsafe: settings.redis.allow_unsafe,
-        metrics,
-        operator,
-    };
-    launch
-        .run(
-            Kinds {
-                reporter,
-                commenter,
-            },
-            shutdown,
-        )
-        .await?;
-    beside.close();
-    if timeout(LAST_WORDS, beside.wait()).await.is_err() {
-        tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");
+    Kinds {
+        reporter,
+        commenter,
     }
-    Ok(())
 }
 
 /// Says where the operator's webhook is: another URL than before was refused by nobody.

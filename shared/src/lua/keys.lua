@@ -65,8 +65,6 @@ function key.destinations(ns) return ns .. ':destinations' end
 function key.origin(ns, hash) return ns .. ':origin:' .. hash end
 -- zset: delivery that may be under way to an origin -> when it counts as lost, ms
 function key.origin_flights(ns, hash) return ns .. ':origin:flights:' .. hash end
--- any: scratch, with a TTL
-function key.preflight(ns, id) return ns .. ':preflight:' .. id end
 
 -- The lanes: one for each stage that a job can wait for.
 local LANES = { 'fetch', 'deliver', 'grade', 'comment' }

@@ -1,11 +1,9 @@
-//! The calls about places that results go to: whether one may be sent to, what came of
-//! it, and what that means for the others.
+//! The calls by which all workers spare receivers together: whether a place may be sent
+//! to, what came of it, and what that means for the others.
 
 use std::time::Duration;
 
-use super::{
-    DESTINATIONS_MAX, Enabled, Entered, Entry, Known, Left, Queue, QueueError, Return, reply,
-};
+use super::{Entered, Entry, Left, Queue, QueueError, Return, reply};
 use crate::destination::{DEFAULT_ID, Destination};
 use crate::digest::short_hash;
 use crate::job::Stage;
@@ -93,20 +91,6 @@ impl Queue {
             .arg(SWEEP_PAGE);
         let (cursor, buried) = self.call(call, reply::destinations::swept).await?;
         Ok((buried, Some(cursor).filter(|cursor| cursor != "0")))
-    }
-
-    /// Lets results go again to a place that wanted no more.
-    pub async fn enable_destination(&self, destination: &str) -> Result<Enabled, QueueError> {
-        let call = self.function("destination_enable").arg(destination);
-        self.call(call, |value| reply::destinations::enabled(&value))
-            .await
-    }
-
-    /// The places that results went to, the last used first, at most
-    /// [`DESTINATIONS_MAX`].
-    pub async fn destinations(&self) -> Result<Vec<Known>, QueueError> {
-        let call = self.function("destination_list").arg(DESTINATIONS_MAX);
-        self.call(call, reply::destinations::known).await
     }
 }
 

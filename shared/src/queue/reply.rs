@@ -44,6 +44,14 @@ fn text(value: &Value) -> Read<&str> {
     }
 }
 
+pub(super) fn words(value: Value) -> Read<Vec<String>> {
+    let items = list(value)?;
+    items
+        .iter()
+        .map(|item| Ok(text(item)?.to_owned()))
+        .collect()
+}
+
 fn number(value: &Value) -> Read<u64> {
     match value {
         Value::Int(number) => u64::try_from(*number).map_err(|_| unexpected(value)),

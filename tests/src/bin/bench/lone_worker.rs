@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use clap::Parser;
+use hookme_shared::queue::Role;
 use hookme_shared::{start, telemetry};
 use hookme_worker::courier::Courier;
 use hookme_worker::fetch::Fetcher;
@@ -23,7 +24,12 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let settings = Arguments::parse_from(["worker"]).check()?;
     telemetry::start(&settings.telemetry)?;
     let address = start::address(&settings.redis, std::time::Duration::from_secs(2));
-    let queue = start::ready_queue(&address, settings.terms(), settings.redis.allow_unsafe);
+    let queue = start::ready_queue(
+        &address,
+        Role::Worker,
+        settings.terms(),
+        settings.redis.allow_unsafe,
+    );
     let queue = queue.await?;
     let retry = RetryPolicy::new(settings.work.reschedule_interval, 0);
     let reporter = Reporter {
