@@ -1,6 +1,7 @@
 //! What clients get to read, apart from errors. These types are the API's
 //! promise; the queue's own may change without them.
 
+pub(crate) mod destinations;
 pub(crate) mod examples;
 mod feedback;
 

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Parser;
 use hookme_api::settings::{Arguments, Settings};
 use hookme_shared::healthcheck::is_healthy;
-use hookme_shared::queue::Terms;
+use hookme_shared::queue::{Role, Terms};
 use hookme_shared::serve::Bounds;
 use hookme_shared::shutdown::Signals;
 use hookme_shared::{descriptors, start, telemetry};
@@ -19,6 +19,8 @@ use tokio_util::sync::CancellationToken;
 /// After how long without an answer a call to Redis has failed. A request waits
 /// a little longer than this for the queue, so that the cause is known.
 const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
+/// The same while the functions are loaded, which nobody waits for.
+const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
@@ -33,6 +35,11 @@ async fn main() -> anyhow::Result<ExitCode> {
     }
     let settings = arguments.check()?;
     telemetry::start(&settings.telemetry)?;
+    if arguments.load_functions {
+        start::load_functions(&start::address(&settings.redis, LOAD_TIMEOUT)).await?;
+        tracing::info!("the queue's functions are loaded");
+        return Ok(ExitCode::SUCCESS);
+    }
     descriptors::make_room(Bounds::default().connections);
     let signals = Signals::listen()?;
     let shutdown = CancellationToken::new();
@@ -50,7 +57,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         limits: settings.limits,
         ..Terms::default()
     };
-    let ready = start::ready_queue(&address, terms, settings.redis.allow_unsafe);
+    let ready = start::ready_queue(&address, Role::Api, terms, settings.redis.allow_unsafe);
     let Some(queue) = shutdown.run_until_cancelled(ready).await.transpose()? else {
         return Ok(());
     };

@@ -38,6 +38,8 @@ pub(crate) enum Problem {
     OperatorsOnly,
     /// No task has this id, or it is no id, or the task is another's.
     UnknownTask,
+    /// No destination has this id.
+    UnknownDestination,
     /// No route has this path.
     UnknownPath,
     /// The route exists, but not for this method.
@@ -50,6 +52,8 @@ pub(crate) enum Problem {
     NotDead(State),
     /// Another live task does the same.
     Held(JobId),
+    /// The place that the result would go to, by its id, wants no more.
+    Disabled(String),
     /// The body is longer than that many bytes.
     TooLarge(usize),
     /// The body is not declared to be JSON.
@@ -116,12 +120,14 @@ impl Problem {
             Self::KeyNeeded => &kinds::KEY_NEEDED,
             Self::OperatorsOnly => &kinds::OPERATORS_ONLY,
             Self::UnknownTask => &kinds::UNKNOWN_TASK,
+            Self::UnknownDestination => &kinds::UNKNOWN_DESTINATION,
             Self::UnknownPath => &kinds::UNKNOWN_PATH,
             Self::Method => &kinds::METHOD,
             Self::SlowBody => &kinds::SLOW_BODY,
             Self::Ended(_) => &kinds::ENDED,
             Self::NotDead(_) => &kinds::NOT_DEAD,
             Self::Held(_) => &kinds::HELD,
+            Self::Disabled(_) => &kinds::DISABLED,
             Self::TooLarge(_) => &kinds::TOO_LARGE,
             Self::ContentType => &kinds::CONTENT_TYPE,
             Self::KeyReused => &kinds::KEY_REUSED,
@@ -140,12 +146,14 @@ impl Problem {
             Self::KeyNeeded => "a key is needed".into(),
             Self::OperatorsOnly => "the key is no operator's".into(),
             Self::UnknownTask => "no such task".into(),
+            Self::UnknownDestination => "no such destination".into(),
             Self::UnknownPath => "route not found".into(),
             Self::Method => "method not allowed".into(),
             Self::SlowBody => "the body took too long".into(),
             Self::Ended(state) => format!("the task is {state} already").into(),
             Self::NotDead(state) => format!("the task is {state}, not dead").into(),
             Self::Held(by) => format!("task {by} does the same").into(),
+            Self::Disabled(id) => format!("destination {id} wants no more deliveries").into(),
             Self::TooLarge(most) => format!("the body is longer than {most} bytes").into(),
             Self::ContentType => "the content type must be application/json".into(),
             Self::KeyReused => "this Idempotency-Key came with another body".into(),
@@ -247,12 +255,14 @@ mod tests {
             Problem::KeyNeeded,
             Problem::OperatorsOnly,
             Problem::UnknownTask,
+            Problem::UnknownDestination,
             Problem::UnknownPath,
             Problem::Method,
             Problem::SlowBody,
             Problem::Ended(State::Dead),
             Problem::NotDead(State::Running),
             Problem::Held(JobId::random()),
+            Problem::Disabled("default".to_owned()),
             Problem::TooLarge(1),
             Problem::ContentType,
             Problem::KeyReused,

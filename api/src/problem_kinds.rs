@@ -41,6 +41,8 @@ problem_kinds! {
         "The key is known, but it is no operator's.";
     UNKNOWN_TASK: NOT_FOUND, "unknown-task", "There is no such task",
         "No task has this id. Tasks that have ended are forgotten after a while.";
+    UNKNOWN_DESTINATION: NOT_FOUND, "unknown-destination", "There is no such destination",
+        "No destination has this id. GET /destinations lists those that results went to lately.";
     UNKNOWN_PATH: NOT_FOUND, "unknown-path", "There is no such path",
         "The paths that exist are described at /docs.";
     METHOD: METHOD_NOT_ALLOWED, "method-not-allowed", "The path does not take this method",
@@ -53,6 +55,8 @@ problem_kinds! {
         "Only a dead task can be retried.";
     HELD: CONFLICT, "repository-held", "Another live task does the same",
         "A repository has one live report at most, and a commit of a pull request one live feedback. Follow the task that the member holder names.";
+    DISABLED: CONFLICT, "destination-disabled", "The destination wants no more deliveries",
+        "It answered 410 Gone to a delivery, so nothing is sent there until an operator enables it again with POST /destinations/{id}/enable. Nothing was stored.";
     TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large",
         "A report fits into a few hundred bytes. Feedback has room for an evaluation of some hundred thousand characters: leave out of it what nobody reads.";
     CONTENT_TYPE: UNSUPPORTED_MEDIA_TYPE, "content-type", "The body is not declared to be JSON",

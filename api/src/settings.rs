@@ -29,6 +29,11 @@ pub struct Arguments {
     #[arg(long)]
     pub healthcheck: bool,
 
+    /// Load the queue's functions into Redis and exit: for the URL of a user who
+    /// may, where the user of the running programs may not.
+    #[arg(long)]
+    pub load_functions: bool,
+
     /// The address and port to listen on.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:4001")]
     listen: String,

@@ -6,22 +6,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Serialize;
 use uuid::Uuid;
 
 use crate::destination::Destination;
 use crate::feedback::Grade;
 use crate::owner::KeyId;
-
-/// A text that is not one of the words or shapes that the program knows.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a {expected}")]
-pub struct Unknown {
-    /// What was met, as it was.
-    pub text: String,
-    /// What should have been there.
-    pub expected: &'static str,
-}
+use crate::words::Unknown;
+use crate::words::words;
 
 /// The id of a job and of the task it was made from: 128 random bits, written
 /// as 32 lower-case hexadecimal digits (a UUID, version 4, without hyphens).
@@ -52,44 +43,6 @@ impl FromStr for JobId {
             expected: "job id",
         })
     }
-}
-
-/// Makes an enum whose variants are words in Redis, in answers and in logs.
-macro_rules! words {
-    ($(#[$meta:meta])* $name:ident, $expected:literal, { $($(#[$variant_meta:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-        #[serde(rename_all = "snake_case")]
-        pub enum $name { $($(#[$variant_meta])* $variant,)* }
-
-        impl $name {
-            /// Every variant, in the order of their declaration.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The word that stands for it.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Unknown;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                match text {
-                    $($word => Ok(Self::$variant),)*
-                    _ => Err(Unknown { text: text.to_owned(), expected: $expected }),
-                }
-            }
-        }
-    };
 }
 
 words! {

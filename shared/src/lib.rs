@@ -18,3 +18,4 @@ pub mod span;
 pub mod start;
 pub mod telemetry;
 pub mod transition;
+pub mod words;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::job::Unknown;
+use crate::words::Unknown;
 
 /// The longest id of a key, in characters.
 pub const KEY_ID_MAX: usize = 32;

@@ -10,14 +10,13 @@
 mod guard;
 mod mistakes;
 
+use std::path::Path;
 use std::time::Duration;
-
-use redis::IntoConnectionInfo;
 
 pub use guard::GuardArguments;
 pub use mistakes::Mistakes;
 
-use crate::queue::Limits;
+use crate::queue::{CertificateAuthority, Limits, is_redis_url};
 use crate::secret::Secret;
 
 /// The longest namespace, in characters.
@@ -29,7 +28,9 @@ const JOBS_INTERVAL_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 /// Where Redis is, as given.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RedisArguments {
-    /// Where Redis is: `redis://[user:password@]host[:port][/database]`.
+    /// Where Redis is: `redis://[user:password@]host[:port][/database]`, or that of its
+    /// Sentinels: `redis+sentinel://[user:password@]host[:port][,host[:port]]/service[/database]`.
+    /// `rediss` and `rediss+sentinel` are the same with TLS.
     #[arg(
         long,
         env = "REDIS_URL",
@@ -37,6 +38,11 @@ pub struct RedisArguments {
         hide_env_values = true
     )]
     redis_url: Secret,
+
+    /// A file with the certificates, in PEM, of who vouches for a Redis with TLS; the
+    /// system's list without it
+    #[arg(long, env = "REDIS_CA_FILE", value_name = "FILE")]
+    redis_ca_file: Option<String>,
 
     /// The first part of every key in Redis; one queue is one namespace.
     #[arg(long, env = "REDIS_NAMESPACE", default_value = "hookme")]
@@ -52,6 +58,8 @@ pub struct RedisArguments {
 pub struct RedisSettings {
     /// The address, which may hold a password.
     pub url: Secret,
+    /// Who vouches for it, if not the system's list.
+    pub certificate_authority: Option<CertificateAuthority>,
     /// The first part of every key.
     pub namespace: String,
     /// Whether a Redis that can lose or evict jobs is taken all the same.
@@ -62,10 +70,10 @@ impl RedisArguments {
     /// Judges what was given. The result counts only if `mistakes` stays empty.
     #[must_use]
     pub fn check(&self, mistakes: &mut Mistakes) -> RedisSettings {
-        if self.redis_url.expose().into_connection_info().is_err() {
+        if !is_redis_url(self.redis_url.expose()) {
             mistakes.add(
                 "REDIS_URL",
-                "an address like redis://[user:password@]host[:port][/database]",
+                "an address like redis://[user:password@]host[:port][/database], or redis+sentinel://[user:password@]host[:port][,host[:port]]/service[/database]; rediss and rediss+sentinel are the same with TLS",
             );
         }
         if !is_namespace(&self.redis_namespace) {
@@ -76,8 +84,26 @@ impl RedisArguments {
         }
         RedisSettings {
             url: self.redis_url.clone(),
+            certificate_authority: self.check_authority(mistakes),
             namespace: self.redis_namespace.clone(),
             allow_unsafe: mistakes.parse_bool("ALLOW_UNSAFE_REDIS", &self.allow_unsafe_redis),
+        }
+    }
+
+    fn check_authority(&self, mistakes: &mut Mistakes) -> Option<CertificateAuthority> {
+        let file = self.redis_ca_file.as_deref();
+        let file = file.filter(|file| !file.is_empty())?;
+        let is_tls = self.redis_url.expose().starts_with("rediss");
+        if !is_tls {
+            mistakes.add("REDIS_CA_FILE", "left out where REDIS_URL has no TLS");
+        }
+        match CertificateAuthority::read(Path::new(file)) {
+            Ok(authority) => Some(authority),
+            Err(error) => {
+                let expected = "the path of certificates in PEM";
+                mistakes.add("REDIS_CA_FILE", format_args!("{expected}; {error}"));
+                None
+            }
         }
     }
 }
@@ -156,6 +182,7 @@ mod tests {
     fn redis(url: &str, namespace: &str, allow_unsafe: &str) -> RedisArguments {
         RedisArguments {
             redis_url: Secret::from(url.to_owned()),
+            redis_ca_file: None,
             redis_namespace: namespace.to_owned(),
             allow_unsafe_redis: allow_unsafe.to_owned(),
         }
@@ -212,6 +239,35 @@ mod tests {
         let shown = format!("{mistakes} {mistakes:?} {arguments:?} {settings:?}");
         assert!(!mistakes.is_empty());
         assert!(!shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_file_that_vouches_for_nothing_and_a_url_that_looks_at_no_certificate_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ca.pem");
+        std::fs::write(&file, "nothing").unwrap();
+        let file = file.display().to_string();
+        for (url, file) in [
+            ("rediss://x", &*file),
+            ("rediss://x", "no-such-file"),
+            ("redis://x", &*file),
+            ("rediss://x/#insecure", ""),
+        ] {
+            let mut arguments = redis(url, "hookme", "false");
+            arguments.redis_ca_file = Some(file.to_owned());
+            let mut mistakes = Mistakes::default();
+            let _settings = arguments.check(&mut mistakes);
+            let shown = mistakes.to_string();
+            let variable = if file.is_empty() {
+                "REDIS_URL"
+            } else {
+                "REDIS_CA_FILE"
+            };
+            assert!(
+                shown.contains(&format!("{variable} must be ")),
+                "{url} {file}: {shown}"
+            );
+        }
     }
 
     #[test]

@@ -3,7 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::queue::{Address, Clock, Complaint, Queue, QueueError, Terms};
+use crate::queue::{
+    Address, Clock, Complaint, Queue, QueueError, Role, Terms, is_certificate_refused, is_denied,
+};
+use crate::secret::Secret;
 use crate::settings::RedisSettings;
 
 /// How long a program waits for a Redis that does not answer yet.
@@ -17,6 +20,22 @@ pub enum StartError {
     /// Redis is not there, or said something that makes no sense.
     #[error("redis at REDIS_URL cannot be used; is it running and reachable from here?")]
     Redis(#[source] QueueError),
+    /// Redis is there, but does not know the user or the password.
+    #[error("redis refuses the user or the password of REDIS_URL")]
+    Login(#[source] QueueError),
+    /// Redis is there, but nobody who is trusted vouches for it.
+    #[error(
+        "redis at REDIS_URL shows a certificate that is not trusted for this host; REDIS_CA_FILE names the file of who vouches for it"
+    )]
+    Certificate(#[source] QueueError),
+    /// The functions are missing, and this user may not load them.
+    #[error(
+        "the queue's functions are not in this Redis, and the user of REDIS_URL may not load them; somebody who may loads them once for all: REDIS_URL='{0}' api --load-functions"
+    )]
+    NoFunctions(String),
+    /// The user lacks rights, so that a job could be left half-way.
+    #[error("{0}")]
+    Rights(String),
     /// Redis is there but not to be trusted with jobs.
     #[error("this Redis is unsafe for jobs (ALLOW_UNSAFE_REDIS=true takes it all the same):{}", list(.0))]
     Unsafe(Vec<Complaint>),
@@ -34,25 +53,55 @@ fn list(complaints: &[Complaint]) -> String {
 pub fn address(redis: &RedisSettings, response_timeout: Duration) -> Address {
     Address {
         url: redis.url.clone(),
+        certificate_authority: redis.certificate_authority.clone(),
         namespace: redis.namespace.clone(),
         response_timeout,
         clock: Clock::Redis,
     }
 }
 
-/// Connects to a Redis that is fit for jobs, with the functions loaded. Waits
-/// for one that does not answer yet, up to a minute.
+/// Loads the functions into Redis, for programs whose user may not. Waits for a Redis
+/// that does not answer yet, up to a minute.
+///
+/// # Errors
+///
+/// [`StartError`] says what to mend.
+pub async fn load_functions(address: &Address) -> Result<(), StartError> {
+    let queue = Queue::new(address, Terms::default()).map_err(StartError::Redis)?;
+    let loaded = answered(|| queue.load_functions()).await;
+    loaded.map_err(|error| match error {
+        error if is_denied(&error) => {
+            let rights = ["+fcall", "+function|load"].map(str::to_owned);
+            StartError::Rights(queue.about_rights(&rights))
+        }
+        error => told(error),
+    })
+}
+
+/// Connects to a Redis that is fit for the jobs of `role`, with the functions loaded.
+/// Waits for one that does not answer yet, up to a minute.
 ///
 /// # Errors
 ///
 /// [`StartError`] says what to mend.
 pub async fn ready_queue(
     address: &Address,
+    role: Role,
     terms: Terms,
     allow_unsafe: bool,
 ) -> Result<Queue, StartError> {
     let queue = Queue::new(address, terms).map_err(StartError::Redis)?;
-    let complaints = answered(&queue).await.map_err(StartError::Redis)?;
+    let missing = answered(|| queue.missing_rights(role)).await;
+    let missing = missing.map_err(|error| match error {
+        error if is_denied(&error) => StartError::NoFunctions(deploy_url(&address.url)),
+        error => told(error),
+    })?;
+    // Not one of the dangers that an operator can choose to live with.
+    if !missing.is_empty() {
+        return Err(StartError::Rights(queue.about_rights(&missing)));
+    }
+    let complaints = answered(|| queue.complaints(role)).await;
+    let complaints = complaints.map_err(told)?;
     let (dangers, notes): (Vec<_>, Vec<_>) = complaints
         .into_iter()
         .partition(|complaint| complaint.unsafe_for_jobs && !allow_unsafe);
@@ -66,17 +115,48 @@ pub async fn ready_queue(
     }
 }
 
-/// Loads the functions and looks Redis over, as soon as it answers.
-async fn answered(queue: &Queue) -> Result<Vec<Complaint>, QueueError> {
+/// `url` as the user whose task it is to load functions has it, without a password.
+fn deploy_url(url: &Secret) -> String {
+    let (scheme, rest) = url.expose().split_once("://").unwrap_or(("redis", ""));
+    let host = rest.rsplit_once('@').map_or(rest, |(_login, host)| host);
+    format!("{scheme}://hookme_deploy:PASSWORD@{host}")
+}
+
+fn told(error: QueueError) -> StartError {
+    if is_login_refused(&error) {
+        StartError::Login(error)
+    } else if is_certificate_refused(&error) {
+        StartError::Certificate(error)
+    } else {
+        StartError::Redis(error)
+    }
+}
+
+/// Whether asking again is of no use: the same login will be refused again.
+fn is_login_refused(error: &QueueError) -> bool {
+    match error {
+        QueueError::Unavailable { source, .. } => source
+            .as_ref()
+            .is_some_and(|source| source.kind() == redis::ErrorKind::AuthenticationFailed),
+        QueueError::Refused { source, .. } => source.code() == Some("NOAUTH"),
+        QueueError::Corrupt { .. } => false,
+    }
+}
+
+/// What Redis says to `ask`, as soon as it answers.
+async fn answered<T, A>(ask: impl Fn() -> A) -> Result<T, QueueError>
+where
+    A: Future<Output = Result<T, QueueError>>,
+{
     let since = Instant::now();
     let mut told = false;
     loop {
-        let complaints = match queue.load_functions().await {
-            Ok(()) => queue.complaints().await,
-            Err(error) => Err(error),
-        };
-        match complaints {
-            Err(error @ QueueError::Unavailable { .. }) if since.elapsed() < PATIENCE => {
+        match ask().await {
+            Err(error @ QueueError::Unavailable { .. })
+                if since.elapsed() < PATIENCE
+                    && !is_login_refused(&error)
+                    && !is_certificate_refused(&error) =>
+            {
                 if !told {
                     tracing::warn!(%error, patience_s = PATIENCE.as_secs(), "waiting for redis");
                     told = true;
@@ -84,6 +164,28 @@ async fn answered(queue: &Queue) -> Result<Vec<Complaint>, QueueError> {
                 tokio::time::sleep(AGAIN).await;
             }
             decided => return decided,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_to_load_functions_with_shows_no_password() {
+        for (given, shown) in [
+            (
+                "redis://localhost:6379",
+                "redis://hookme_deploy:PASSWORD@localhost:6379",
+            ),
+            (
+                "rediss://api:canary@r:1/2",
+                "rediss://hookme_deploy:PASSWORD@r:1/2",
+            ),
+            ("redis://:can@ary@r", "redis://hookme_deploy:PASSWORD@r"),
+        ] {
+            assert_eq!(deploy_url(&Secret::from(given.to_owned())), shown);
         }
     }
 }

@@ -375,6 +375,7 @@ async fn connected(queue: &Queue) -> anyhow::Result<()> {
 fn address(redis_url: &str, namespace: &str, response_timeout: Duration) -> Address {
     Address {
         url: Secret::from(redis_url.to_owned()),
+        certificate_authority: None,
         namespace: namespace.to_owned(),
         response_timeout,
         clock: Clock::Redis,

@@ -64,6 +64,8 @@ pub struct RedisOptions {
     /// More arguments for `redis-server`, after and stronger than our own; for
     /// example `["--enable-debug-command", "local"]`.
     pub arguments: Vec<String>,
+    /// Who the harness is, `<user>:<password>`, where the default user may not enter.
+    pub login: Option<String>,
 }
 
 /// A running Redis. Dropping it kills the process and removes its directory.
@@ -116,10 +118,19 @@ impl RedisServer {
         bail!("{PORT_ATTEMPTS} ports were taken by somebody else")
     }
 
-    /// Where it answers, for `REDIS_URL`.
+    /// Where it answers the harness, for `REDIS_URL`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/", self.port)
+        match &self.options.login {
+            Some(login) => self.url_of(login),
+            None => format!("redis://127.0.0.1:{}/", self.port),
+        }
+    }
+
+    /// Where it answers somebody else, `<user>:<password>`.
+    #[must_use]
+    pub fn url_of(&self, login: &str) -> String {
+        format!("redis://{login}@127.0.0.1:{}/", self.port)
     }
 
     /// Its port on 127.0.0.1; a restart keeps it.

@@ -44,6 +44,8 @@ pub struct SiteOptions {
     pub github: GithubOptions,
     /// Variables for the API and the workers, stronger than the usual ones.
     pub environment: Vec<(String, String)>,
+    /// `REDIS_URL` of the API and of the workers, where they have users of their own.
+    pub redis_urls: Option<[String; 2]>,
 }
 
 impl Default for SiteOptions {
@@ -60,6 +62,7 @@ impl Default for SiteOptions {
                 ..GithubOptions::default()
             },
             environment: Vec::new(),
+            redis_urls: None,
         }
     }
 }
@@ -105,6 +108,16 @@ impl Site {
             ..RedisOptions::default()
         })
         .await?;
+        Self::start_on(redis, options).await
+    }
+
+    /// The same with a Redis that runs already; its options count, and not
+    /// [`SiteOptions::persistence`].
+    ///
+    /// # Errors
+    ///
+    /// When a part does not start; with its log.
+    pub async fn start_on(redis: RedisServer, options: SiteOptions) -> anyhow::Result<Self> {
         let github = GithubStandIn::start(options.github).await?;
         let receiver = Receiver::start().await?;
         let proxy = if options.proxy {
@@ -113,10 +126,11 @@ impl Site {
             None
         };
         let redis_url = proxy.as_ref().map_or_else(|| redis.url(), FaultProxy::url);
-        let mut environment = usual_environment(redis_url, github.url(), receiver.url());
+        let mut environment = usual_environment(github.url(), receiver.url());
         environment.extend(options.environment);
-
-        let api = start_program("api", &environment, &[])?;
+        let [api_url, worker_url] = options.redis_urls.unwrap_or([redis_url.clone(), redis_url]);
+        let api = start_program("api", &environment, &[("REDIS_URL", &api_url)])?;
+        environment.push(("REDIS_URL".to_owned(), worker_url));
         let workers = (0..options.workers)
             .map(|_| start_program("worker", &environment, &[]))
             .collect::<anyhow::Result<Vec<_>>>()?;
@@ -177,6 +191,7 @@ impl Site {
     pub async fn queue(&self) -> anyhow::Result<Queue> {
         let address = Address {
             url: Secret::from(self.redis.url()),
+            certificate_authority: None,
             namespace: NAMESPACE.to_owned(),
             response_timeout: PATIENCE,
             clock: Clock::Redis,
@@ -251,12 +266,8 @@ pub fn total(counts: &Counts, name: &str) -> u64 {
         .map_or(0, |(_, number)| *number)
 }
 
-fn usual_environment(redis: String, github: String, webhook: String) -> Vec<(String, String)> {
-    let given = [
-        ("REDIS_URL", redis),
-        ("API_URL", github),
-        ("WEBHOOK_URL", webhook),
-    ];
+fn usual_environment(github: String, webhook: String) -> Vec<(String, String)> {
+    let given = [("API_URL", github), ("WEBHOOK_URL", webhook)];
     let usual = [
         ("LISTEN", "127.0.0.1:0"),
         ("LOG_FORMAT", "json"),

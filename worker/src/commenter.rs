@@ -8,7 +8,7 @@ use hookme_shared::feedback::Evaluation;
 use hookme_shared::job::{FeedbackRecord, Job, Stage};
 use hookme_shared::queue::{Loaded, Queue, QueueError, Settlement};
 
-use crate::deliver::Deliverer;
+use crate::courier::{Courier, Parcel};
 use crate::feedback::comment::Comment;
 use crate::feedback::news::news;
 use crate::feedback::template::{Context, Rendered, Template};
@@ -16,7 +16,7 @@ use crate::github::{Created, Failure, Github, Outlook};
 use crate::handle::{Attempt, Handle, jitter, not_renewed};
 use crate::policy::outbox::{self, Step, TRIES_MAX};
 use crate::policy::retry::RetryPolicy;
-use crate::policy::settlement::{after_asking, after_delivery, after_looking};
+use crate::policy::settlement::{after_asking, after_looking};
 
 /// Everything that a feedback job needs.
 pub struct Commenter {
@@ -27,7 +27,7 @@ pub struct Commenter {
     /// What a comment looks like.
     pub template: Template,
     /// Tells of a comment where its word goes.
-    pub deliverer: Deliverer,
+    pub courier: Courier,
     /// When a failed job is tried again.
     pub retry: RetryPolicy,
 }
@@ -63,7 +63,7 @@ impl Handle for Commenter {
             }
         };
         match told {
-            Told::On(url) => Ok(Some(self.tell(&attempt, feedback, &url).await)),
+            Told::On(url) => Ok(Some(self.tell(&attempt, feedback, &url).await?)),
             Told::Ended(settlement) => Ok(Some(settlement)),
             Told::Lost => Ok(None),
         }
@@ -249,19 +249,24 @@ impl Commenter {
         Ok(Told::Ended(end))
     }
 
-    /// Tells where the comment is, if there is anybody to tell. Redis has just
-    /// confirmed the fence, or given it.
-    async fn tell(&self, attempt: &Attempt, feedback: &FeedbackRecord, url: &str) -> Settlement {
-        let Some(target) = self.deliverer.target(attempt.job.destination.as_ref()) else {
-            return Settlement::Finish;
+    /// Tells where the comment is, if there is anybody to tell. Redis has just confirmed
+    /// the fence, or given it.
+    async fn tell(
+        &self,
+        attempt: &Attempt,
+        feedback: &FeedbackRecord,
+        url: &str,
+    ) -> Result<Settlement, QueueError> {
+        let job = &attempt.job;
+        let Some(target) = self.courier.target(job.destination.as_ref()) else {
+            return Ok(Settlement::Finish);
         };
-        if !attempt.is_ours() {
-            return not_renewed();
-        }
-        let (job, body) = (&attempt.job, news(&attempt.job, feedback, url));
-        let id = job.id.to_string();
-        let delivery = self.deliverer.deliver(&target, &id, body, false).await;
-        after_delivery(delivery, job.failures, &self.retry, jitter())
+        let parcel = Parcel {
+            webhook_id: job.id.to_string(),
+            body: news(job, feedback, url),
+            contributors_unavailable: false,
+        };
+        self.courier.send(attempt, &target, parcel).await
     }
 }
 

@@ -139,6 +139,7 @@ impl Deliverer {
         match client.execute(request).await {
             Ok(response) => self.read_answer(response).await,
             Err(error) => Delivery::Retry {
+                status: None,
                 reason: format!("the webhook did not answer: {}", http::describe(error)),
                 retry_after: None,
             },

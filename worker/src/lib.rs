@@ -7,7 +7,9 @@
 
 pub mod claimer;
 pub mod commenter;
+pub mod courier;
 pub mod deliver;
+pub mod destinations;
 pub mod feedback;
 pub mod fetch;
 pub mod github;
@@ -34,6 +36,8 @@ pub mod vetting;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookme_shared::destination::Destination;
+use hookme_shared::queue::{Queue, Role};
 use hookme_shared::start::{StartError, address, ready_queue};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
@@ -41,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::commenter::Commenter;
-use crate::deliver::Deliverer;
+use crate::courier::Courier;
 use crate::fetch::Fetcher;
 use crate::github::Github;
 use crate::http::ClientError;
@@ -51,6 +55,7 @@ use crate::metrics::Metrics;
 use crate::policy::retry::RetryPolicy;
 use crate::reporter::Reporter;
 use crate::settings::Settings;
+use crate::settings::webhook::WebhookSettings;
 
 /// After how long without an answer a call to Redis has failed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -84,7 +89,13 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<(), RunError> {
     let address = address(&settings.redis, RESPONSE_TIMEOUT);
-    let queue = ready_queue(&address, settings.terms(), settings.redis.allow_unsafe).await?;
+    let queue = ready_queue(
+        &address,
+        Role::Worker,
+        settings.terms(),
+        settings.redis.allow_unsafe,
+    )
+    .await?;
     let retry = RetryPolicy::new(
         settings.work.reschedule_interval,
         settings.work.retry_max_attempts,
@@ -104,26 +115,14 @@ pub async fn run(
             "WEBHOOK_SECRETS is not set: deliveries are not signed, and receivers cannot tell them from anybody else's"
         );
     }
-    let deliverer = Deliverer::new(&settings.webhook)?;
+    declare(&queue, &settings.webhook).await;
+    let courier = Courier::new(&settings.webhook, queue.clone(), retry, &beside)?;
     if settings.webhook.url.is_none() {
         tracing::info!(
             "there is no webhook: reports are made, and comments told, only where a task names a webhook_url"
         );
     }
-    let reporter = Reporter {
-        queue: queue.clone(),
-        fetcher: Fetcher::new(Arc::clone(&github), settings.github.include_pull_requests),
-        deliverer: deliverer.clone(),
-        retry,
-        report_max_bytes: settings.webhook.report_max_bytes,
-    };
-    let commenter = Commenter {
-        queue: queue.clone(),
-        github,
-        template: settings.feedback.template.clone(),
-        deliverer,
-        retry,
-    };
+    let kinds = kinds(settings, &queue, github, courier, retry);
     let launch = Launch {
         queue,
         address,
@@ -135,20 +134,62 @@ pub async fn run(
         metrics,
         operator,
     };
-    launch
-        .run(
-            Kinds {
-                reporter,
-                commenter,
-            },
-            shutdown,
-        )
-        .await?;
+    launch.run(kinds, shutdown).await?;
     beside.close();
     if timeout(LAST_WORDS, beside.wait()).await.is_err() {
         tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");
     }
     Ok(())
+}
+
+/// What is done with each kind of job.
+fn kinds(
+    settings: &Settings,
+    queue: &Queue,
+    github: Arc<Github>,
+    courier: Courier,
+    retry: RetryPolicy,
+) -> Kinds {
+    let reporter = Reporter {
+        queue: queue.clone(),
+        fetcher: Fetcher::new(Arc::clone(&github), settings.github.include_pull_requests),
+        courier: courier.clone(),
+        retry,
+        report_max_bytes: settings.webhook.report_max_bytes,
+    };
+    let commenter = Commenter {
+        queue: queue.clone(),
+        github,
+        template: settings.feedback.template.clone(),
+        courier,
+        retry,
+    };
+    Kinds {
+        reporter,
+        commenter,
+    }
+}
+
+/// Says where the operator's webhook is: another URL than before was refused by nobody.
+async fn declare(queue: &Queue, webhook: &WebhookSettings) {
+    let Some(url) = &webhook.url else {
+        return;
+    };
+    match queue
+        .declare_destination(&Destination::new(url.clone()))
+        .await
+    {
+        Ok(None) => {}
+        Ok(Some(reason)) => {
+            tracing::warn!(
+                reason,
+                "WEBHOOK_URL is disabled, as its receiver wants no more; POST /destinations/default/enable lets deliveries go there again"
+            );
+        }
+        Err(error) => {
+            tracing::warn!(%error, "whether WEBHOOK_URL may be sent to is not known until the first delivery");
+        }
+    }
 }
 
 /// The longest part of a host's name that a worker's id carries, in characters:

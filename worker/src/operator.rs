@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use hookme_shared::queue::Queue;
+use hookme_shared::queue::{Queue, Role};
 use hookme_shared::serve::{self, Bounds};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -44,7 +44,7 @@ pub async fn serve(
 }
 
 async fn ready(State(context): State<Context>) -> Response {
-    match context.queue.complaints().await {
+    match context.queue.complaints(Role::Worker).await {
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
         Ok(complaints) => {
             let unsafe_for_jobs = complaints.iter().any(|complaint| complaint.unsafe_for_jobs);

@@ -1,16 +1,15 @@
 //! Works on report jobs: the story of one attempt, from fetch to delivery.
 
-use bytes::Bytes;
 use hookme_shared::job::{JobId, Stage};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Advanced, Loaded, Queue, QueueError, Settlement};
 
-use crate::deliver::Deliverer;
+use crate::courier::{Courier, Parcel};
 use crate::fetch::{Checkpoint, Fetcher};
 use crate::github::{Failure, Outlook};
-use crate::handle::{Attempt, Handle, jitter, not_renewed};
+use crate::handle::{Attempt, Handle, jitter};
 use crate::policy::retry::RetryPolicy;
-use crate::policy::settlement::{after_asking, after_delivery};
+use crate::policy::settlement::after_asking;
 use crate::report::KeptReport;
 
 /// Everything that a report job needs.
@@ -19,24 +18,17 @@ pub struct Reporter {
     pub queue: Queue,
     /// Asks GitHub.
     pub fetcher: Fetcher,
-    /// Sends it to where it goes.
-    pub deliverer: Deliverer,
+    /// Takes it to where it goes.
+    pub courier: Courier,
     /// When a failed job is tried again.
     pub retry: RetryPolicy,
     /// `REPORT_MAX_BYTES`: the largest body that is sent.
     pub report_max_bytes: usize,
 }
 
-/// A body, ready to be sent.
-struct Ready {
-    webhook_id: String,
-    body: Bytes,
-    contributors_unavailable: bool,
-}
-
 /// How the way to a ready body ended.
 enum Prepared {
-    Ready(Ready),
+    Ready(Parcel),
     Ended(Settlement),
     Lost,
 }
@@ -47,12 +39,17 @@ impl Handle for Reporter {
     }
 
     async fn handle(&self, mut attempt: Attempt) -> Result<Option<Settlement>, QueueError> {
-        let Some(target) = self.deliverer.target(attempt.job.destination.as_ref()) else {
+        let Some(target) = self.courier.target(attempt.job.destination.as_ref()) else {
             let reason = "WEBHOOK_URL is none: there is nobody to send the report to";
             return Ok(Some(Settlement::Bury {
                 reason: reason.to_owned(),
             }));
         };
+        if attempt.job.stage == Stage::Fetch
+            && let Some(settlement) = self.courier.closed(&target)
+        {
+            return Ok(Some(settlement));
+        }
         let prepared = match self.kept(&mut attempt).await? {
             Some(prepared) => prepared,
             None => self.fetched(&attempt).await?,
@@ -62,26 +59,7 @@ impl Handle for Reporter {
             Prepared::Ended(settlement) => return Ok(Some(settlement)),
             Prepared::Lost => return Ok(None),
         };
-        // Redis has just confirmed the fence, or given it. This catches a pause since then,
-        // such as a stopped process.
-        if !attempt.is_ours() {
-            return Ok(Some(not_renewed()));
-        }
-        let delivery = self
-            .deliverer
-            .deliver(
-                &target,
-                &ready.webhook_id,
-                ready.body,
-                ready.contributors_unavailable,
-            )
-            .await;
-        Ok(Some(after_delivery(
-            delivery,
-            attempt.job.failures,
-            &self.retry,
-            jitter(),
-        )))
+        Ok(Some(self.courier.send(&attempt, &target, ready).await?))
     }
 }
 
@@ -101,7 +79,7 @@ impl Reporter {
             },
         };
         match KeptReport::decompress(&bytes, self.report_max_bytes) {
-            Ok(kept) => Ok(Some(Prepared::Ready(Ready::new(job.id, job.bodies, kept)))),
+            Ok(kept) => Ok(Some(Prepared::Ready(parcel(job.id, job.bodies, kept)))),
             Err(error) => {
                 tracing::warn!(job.id = %job.id, %error, "the kept report cannot be used; it is fetched again");
                 Ok(None)
@@ -130,10 +108,10 @@ impl Reporter {
             .keep_report(job.id, &attempt.fence, &kept.compress())
             .await?
         {
-            Advanced::Stored { body } => Ok(Prepared::Ready(Ready::new(job.id, body, kept))),
+            Advanced::Stored { body } => Ok(Prepared::Ready(parcel(job.id, body, kept))),
             Advanced::WithoutReport { body } => {
                 tracing::warn!(job.id = %job.id, "there is no room to keep the report; a retry will fetch it again");
-                Ok(Prepared::Ready(Ready::new(job.id, body, kept)))
+                Ok(Prepared::Ready(parcel(job.id, body, kept)))
             }
             Advanced::Lost => Ok(Prepared::Lost),
         }
@@ -215,19 +193,17 @@ impl Reporter {
     }
 }
 
-impl Ready {
-    /// A body has an id of its own: the job's for the first, then with a number,
-    /// so that one id never names two bodies.
-    fn new(id: JobId, body: u32, kept: KeptReport) -> Self {
-        let webhook_id = if body <= 1 {
-            id.to_string()
-        } else {
-            format!("{id}-{body}")
-        };
-        Self {
-            webhook_id,
-            body: kept.body,
-            contributors_unavailable: kept.contributors_unavailable,
-        }
+/// What is sent of a report. A body has an id of its own: the job's for the first, then
+/// with a number, so that one id never names two bodies.
+fn parcel(id: JobId, body: u32, kept: KeptReport) -> Parcel {
+    let webhook_id = if body <= 1 {
+        id.to_string()
+    } else {
+        format!("{id}-{body}")
+    };
+    Parcel {
+        webhook_id,
+        body: kept.body,
+        contributors_unavailable: kept.contributors_unavailable,
     }
 }

@@ -16,7 +16,12 @@ use crate::headers::bearer;
 use crate::problem::Problem;
 
 /// The routes of operators.
-const OPERATORS: [&str; 2] = ["/metrics", "/tasks/retry"];
+const OPERATORS: [&str; 4] = [
+    "/metrics",
+    "/tasks/retry",
+    "/destinations",
+    "/destinations/{id}/enable",
+];
 /// The routes that need no key: for whoever restarts the process or sends it
 /// requests, and what is the same in every copy of this program.
 const OPEN: [&str; 4] = ["/livez", "/readyz", "/openapi.json", "/problems/{name}"];

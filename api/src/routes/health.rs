@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
+use hookme_shared::queue::Role;
 
 use super::Api;
 use crate::answers::{Alive, ComplaintAnswer, Ready};
@@ -40,7 +41,7 @@ pub(super) async fn livez() -> Json<Alive> {
 pub(super) async fn readyz(State(api): State<Arc<Api>>) -> Result<Json<Ready>, Problem> {
     let complaints = api
         .patience
-        .wait("complaints", api.queue.complaints())
+        .wait("complaints", api.queue.complaints(Role::Api))
         .await?;
     let is_unsafe = complaints.iter().any(|complaint| complaint.unsafe_for_jobs);
     if is_unsafe && !api.settings.allow_unsafe_redis {

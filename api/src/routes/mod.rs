@@ -1,6 +1,7 @@
 //! The paths of the API, and what all answers have in common.
 
 mod body;
+mod destinations;
 mod docs;
 mod door;
 mod health;
@@ -79,6 +80,8 @@ fn described() -> OpenApiRouter<Arc<Api>> {
         .routes(routes!(task::show, task::cancel))
         .routes(routes!(task::retry))
         .routes(routes!(revival::retry_all))
+        .routes(routes!(destinations::list))
+        .routes(routes!(destinations::enable))
         .routes(routes!(health::livez))
         .routes(routes!(health::readyz))
         .routes(routes!(scrape::metrics))

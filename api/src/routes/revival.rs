@@ -83,6 +83,7 @@ async fn revive(api: &Api, id: job::JobId) -> Result<Option<Problem>, Problem> {
             Revived::Held { by } => Some(Problem::Held(by)),
             Revived::Full { limit } => Some(Problem::Full(limit)),
             Revived::NotDead(state) => Some(Problem::NotDead(state)),
+            Revived::Disabled { destination } => Some(Problem::Disabled(destination)),
             Revived::Unknown => Some(Problem::UnknownTask),
         },
     )

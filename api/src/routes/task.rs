@@ -112,7 +112,7 @@ pub(super) async fn cancel(
         (status = 202, description = "The task is scheduled again", body = crate::answers::Taken,
             headers(("Location" = String, description = "The path of the task"))),
         (status = 404, description = "No task has this id, or it is another's", body = ProblemAnswer, content_type = "application/problem+json"),
-        (status = 409, description = "The task is not dead, or another live task does the same", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 409, description = "The task is not dead, another live task does the same, or the place where the result would go wants no more", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 429, description = "As many tasks are live as may be, or requests come too fast", body = ProblemAnswer, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds to wait"))),
         (status = 503, description = "Redis is away; repeating is safe", body = ProblemAnswer, content_type = "application/problem+json",
@@ -131,6 +131,7 @@ pub(super) async fn retry(
         Revived::Held { by } => Err(Problem::Held(by)),
         Revived::Full { limit } => Err(Problem::Full(limit)),
         Revived::NotDead(state) => Err(Problem::NotDead(state)),
+        Revived::Disabled { destination } => Err(Problem::Disabled(destination)),
         Revived::Unknown => Err(Problem::UnknownTask),
     }
 }

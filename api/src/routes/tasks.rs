@@ -47,6 +47,7 @@ use crate::problem::{Problem, ProblemAnswer};
             headers(("Location" = String, description = "The path of the task"))),
         (status = 200, description = "A live task does the same already; this is that one", body = Taken),
         (status = 400, description = "A field or the Idempotency-Key is missing or not what it must be", body = ProblemAnswer, content_type = "application/problem+json"),
+        (status = 409, description = "The place where the result would go wants no more", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 408, description = "The body did not come in time, or waited too long behind other large ones", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 413, description = "The body is too large", body = ProblemAnswer, content_type = "application/problem+json"),
         (status = 415, description = "The body is not declared to be JSON", body = ProblemAnswer, content_type = "application/problem+json"),
@@ -77,6 +78,7 @@ pub(super) async fn submit(
         }
         Submitted::Full { limit } => Err(Problem::Full(limit)),
         Submitted::KeyReused => Err(Problem::KeyReused),
+        Submitted::Disabled { destination } => Err(Problem::Disabled(destination)),
     }
 }
 

@@ -31,6 +31,7 @@ fn api() -> Router {
     drop(listener);
     let address = Address {
         url: Secret::from(format!("redis://127.0.0.1:{port}")),
+        certificate_authority: None,
         namespace: "hookme".to_owned(),
         response_timeout: Duration::from_millis(250),
         clock: Clock::Redis,

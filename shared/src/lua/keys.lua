@@ -57,8 +57,14 @@ function key.github_sizes(ns) return ns .. ':github:sizes' end
 function key.github_asking(ns, hash) return ns .. ':github:asking:' .. hash end
 -- hash: account id -> until when it is believed, ms, and the name
 function key.github_names(ns, host) return ns .. ':github:names:' .. host end
--- any: scratch, with a TTL
-function key.preflight(ns, id) return ns .. ':preflight:' .. id end
+-- hash: a place that results go to, and why nothing may be sent there
+function key.destination(ns, id) return ns .. ':destination:' .. id end
+-- zset: destination -> when it was last used, ms
+function key.destinations(ns) return ns .. ':destinations' end
+-- hash: how an origin, by its hash, took deliveries lately
+function key.origin(ns, hash) return ns .. ':origin:' .. hash end
+-- zset: delivery that may be under way to an origin -> when it counts as lost, ms
+function key.origin_flights(ns, hash) return ns .. ':origin:flights:' .. hash end
 
 -- The lanes: one for each stage that a job can wait for.
 local LANES = { 'fetch', 'deliver', 'grade', 'comment' }

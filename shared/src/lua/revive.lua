@@ -6,7 +6,7 @@
 -- Args     1 id
 --          2 live limit  unless the setting says otherwise; 0 or less: none
 -- Returns  {'scheduled', id, 'scheduled', due_ms} {'held', id} {'full', limit}
---          {'not_dead', state} {'unknown'}
+--          {'not_dead', state} {'disabled', destination} {'unknown'}
 -- Cost     O(log of the lane)
 -- Repeat   answers that the job is not dead but scheduled
 --
@@ -18,6 +18,8 @@ register('revive', {}, function(keys, args)
     if job.state ~= 'dead' then return { 'not_dead', job.state } end
     local live = holder(ns, scope_of(job))
     if live then return { 'held', live.id } end
+    local destination = job.destination or 'default'
+    if why_disabled(ns, destination) then return { 'disabled', destination } end
     local most = limit(redis.call('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[2])
     if most and live_jobs(ns) >= most then return { 'full', most } end
 

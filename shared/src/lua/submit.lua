@@ -19,7 +19,7 @@
 --                          for feedback only
 -- Returns  {'accepted', id, state, due_ms}   also the first answer again
 --          {'duplicate', id, state, due_ms}  of the live job with this scope
---          {'full', limit} {'reused'}
+--          {'full', limit} {'reused'} {'disabled', destination}
 -- Cost     O(log of the lane + the jobs of the pull request)
 -- Repeat   the same id is answered as it was the first time
 --
@@ -79,6 +79,8 @@ register('submit', {}, function(keys, args)
         remember_key(live)
         return answer('duplicate', live)
     end
+    local destination = args[12] ~= '' and args[12] or 'default'
+    if why_disabled(ns, destination) then return { 'disabled', destination } end
     local older = args[13] and needless(ns, scope) or {}
     local most = limit(redis.call('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[6])
     if most and live_jobs(ns) - #older >= most then return { 'full', most } end

@@ -1,8 +1,6 @@
 //! Looks whether a Redis can be trusted with jobs.
 
-use redis::Value;
-
-use super::{Queue, QueueError, keys};
+use super::{Queue, QueueError, Role, keys};
 use crate::job::Stage;
 
 /// The oldest Redis that has all that the functions use.
@@ -34,9 +32,14 @@ impl Complaint {
 }
 
 impl Queue {
-    /// Looks at version, eviction policy, persistence, rights and settings.
-    /// Empty when all is well.
-    pub async fn complaints(&self) -> Result<Vec<Complaint>, QueueError> {
+    /// Looks at the rights that `role` needs, at version, eviction policy,
+    /// persistence and settings. Empty when all is well; where a right is missing,
+    /// nothing else is looked at.
+    pub async fn complaints(&self, role: Role) -> Result<Vec<Complaint>, QueueError> {
+        let missing = self.missing_rights(role).await?;
+        if !missing.is_empty() {
+            return Ok(vec![Complaint::unsafe_because(self.about_rights(&missing))]);
+        }
         let info: String = self
             .send("check redis", redis::cmd("INFO").arg("everything"))
             .await?;
@@ -60,24 +63,7 @@ impl Queue {
                 .iter()
                 .filter_map(|(name, value)| about_setting(name, value)),
         );
-        complaints.extend(self.about_rights().await?);
         Ok(complaints)
-    }
-
-    /// Runs each command that the functions use on a scratch key.
-    async fn about_rights(&self) -> Result<Option<Complaint>, QueueError> {
-        let call = self
-            .function("preflight")
-            .arg(crate::job::JobId::random().to_string());
-        match self.call(call, |_: Value| Ok(())).await {
-            Ok(()) => Ok(None),
-            Err(QueueError::Refused { source, .. }) => {
-                Ok(Some(Complaint::unsafe_because(format!(
-                    "the queue's functions cannot run: {source}; give this Redis user FCALL, FUNCTION LOAD and the commands that the README lists"
-                ))))
-            }
-            Err(other) => Err(other),
-        }
     }
 }
 

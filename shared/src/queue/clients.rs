@@ -1,8 +1,8 @@
 //! The calls that serve clients: admission, and what can be asked of a job.
 
 use super::{
-    Cancelled, Counts, Cursor, Explanation, IDEMPOTENCY_TTL, LOOKS_MAX, PAGE_MAX, Page, Queue,
-    QueueError, Revived, Submission, Submitted, Work, reply,
+    Cancelled, Counts, Cursor, DESTINATIONS_MAX, Enabled, Explanation, IDEMPOTENCY_TTL, Known,
+    LOOKS_MAX, PAGE_MAX, Page, Queue, QueueError, Revived, Submission, Submitted, Work, reply,
 };
 use crate::destination::Destination;
 use crate::feedback::PullRequest;
@@ -122,6 +122,20 @@ impl Queue {
             call.arg(owner.as_ref().map_or("", KeyId::as_str))
         });
         self.call(call, reply::readings::found).await
+    }
+
+    /// Lets results go again to a place that wanted no more.
+    pub async fn enable_destination(&self, destination: &str) -> Result<Enabled, QueueError> {
+        let call = self.function("destination_enable").arg(destination);
+        self.call(call, |value| reply::destinations::enabled(&value))
+            .await
+    }
+
+    /// The places that results went to, the last used first, at most
+    /// [`DESTINATIONS_MAX`].
+    pub async fn destinations(&self) -> Result<Vec<Known>, QueueError> {
+        let call = self.function("destination_list").arg(DESTINATIONS_MAX);
+        self.call(call, reply::destinations::known).await
     }
 
     /// Counts what there is.

@@ -1,119 +1,129 @@
-//! The connections to Redis: one for the hot path, shared by all calls, and a
-//! pool that hands out dedicated ones for what blocks.
+//! The connections to Redis: one for the hot path, shared by all calls, and dedicated
+//! ones for what blocks.
 //!
 //! One multiplexed connection is faster than a pool, because it pipelines by
-//! itself; but a call that blocks would block all others on it.
+//! itself; but a call that blocks would block all others on it. The client library's own
+//! manager of connections is not used: it stays with an address, also with one whose
+//! Redis is a replica now.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use deadpool_redis::{Manager, Pool, Runtime};
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use redis::{
-    AsyncConnectionConfig, Client, ConnectionInfo, IntoConnectionInfo, RedisError, RedisResult,
-};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use redis::aio::MultiplexedConnection;
+use redis::{Cmd, FromRedisValue, RedisError, RedisResult};
 
-/// A peer that acknowledges nothing for this long is gone.
-const USER_TIMEOUT: Duration = Duration::from_secs(3);
+use super::Address;
+use super::whereabouts::Whereabouts;
+
 /// After so many time-outs in a row the connection is replaced: a peer behind
 /// a proxy that acknowledges but never answers is not noticed otherwise.
 const TIMEOUTS_MAX: u32 = 3;
-/// Dedicated connections at once: one waits for hints, one is for start-up.
-const POOL_SIZE: usize = 4;
+
+/// A connection that is made once, for all who wait for it.
+type Made = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>;
 
 /// The connections of one process to one Redis.
 pub(super) struct Connections {
-    client: Client,
-    config: ConnectionManagerConfig,
-    hot: Mutex<ConnectionManager>,
+    whereabouts: Arc<Whereabouts>,
+    response_timeout: Duration,
+    hot: Mutex<Hot>,
     timeouts: AtomicU32,
-    pool: Pool,
+}
+
+/// The shared connection, and how many there were before it.
+struct Hot {
+    number: u64,
+    made: Option<Made>,
 }
 
 impl Connections {
-    /// Prepares connections to `url`; none is made yet. A call that gets no
-    /// answer within `response_timeout` fails, and a connection may take as long
-    /// to be made.
-    pub(super) fn new(url: &str, response_timeout: Duration) -> RedisResult<Self> {
-        let info = with_tcp_settings(url)?;
-        let client = Client::open(info.clone())?;
-        // The library's own retries hold a call for seconds while Redis is
-        // down. The caller knows better what to do meanwhile.
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
-            .set_connection_timeout(Some(response_timeout))
-            .set_response_timeout(Some(response_timeout));
-        let dedicated = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(response_timeout))
-            .set_response_timeout(Some(response_timeout));
-        let pool = Pool::builder(Manager::new_with_config(info, dedicated)?)
-            .max_size(POOL_SIZE)
-            .wait_timeout(Some(response_timeout))
-            .create_timeout(Some(response_timeout * 2))
-            .recycle_timeout(Some(response_timeout))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| RedisError::from(std::io::Error::other(error)))?;
-        let hot = Mutex::new(ConnectionManager::new_lazy_with_config(
-            client.clone(),
-            config.clone(),
-        )?);
+    /// Prepares connections to `address`; none is made yet. A call that gets no
+    /// answer within its time-out fails, and a connection may take as long to be made.
+    pub(super) fn new(address: &Address) -> RedisResult<Self> {
+        let authority = address.certificate_authority.as_ref();
+        let whereabouts = Whereabouts::read(address.url.expose(), authority)?;
         Ok(Self {
-            client,
-            config,
-            hot,
+            whereabouts: Arc::new(whereabouts),
+            response_timeout: address.response_timeout,
+            hot: Mutex::new(Hot {
+                number: 0,
+                made: None,
+            }),
             timeouts: AtomicU32::new(0),
-            pool,
         })
     }
 
-    /// The shared connection, for everything that does not block.
-    pub(super) fn hot(&self) -> ConnectionManager {
-        match self.hot.lock() {
-            Ok(connection) => connection.clone(),
-            Err(poisoned) => poisoned.into_inner().clone(),
-        }
+    /// Sends a command that does not block, on the shared connection. Nothing is sent
+    /// twice: whoever calls knows better what to do if there is no answer.
+    pub(super) async fn send<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        let (number, made) = self.hot();
+        let mut connection = match made.await {
+            Ok(connection) => connection,
+            Err(error) => {
+                self.drop_hot(number);
+                return Err(error);
+            }
+        };
+        let answer = command.query_async(&mut connection).await;
+        self.note(number, answer.as_ref().err());
+        answer
     }
 
-    /// Dedicated connections, for what blocks or must stand alone.
-    pub(super) fn pool(&self) -> &Pool {
-        &self.pool
+    /// A connection of its own, for what blocks.
+    pub(super) async fn dedicated(&self) -> RedisResult<MultiplexedConnection> {
+        self.whereabouts.connect(self.response_timeout).await
     }
 
-    /// Takes note of how a call on the shared connection went, and replaces
-    /// that connection if it only times out.
-    pub(super) fn note(&self, error: Option<&RedisError>) {
+    /// The name of the Redis user.
+    pub(super) fn user(&self) -> String {
+        self.whereabouts.user()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Hot> {
+        self.hot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hot(&self) -> (u64, Made) {
+        let mut hot = self.lock();
+        let made = hot.made.get_or_insert_with(|| {
+            let (whereabouts, patience) = (Arc::clone(&self.whereabouts), self.response_timeout);
+            async move { whereabouts.connect(patience).await }
+                .boxed()
+                .shared()
+        });
+        let made = made.clone();
+        (hot.number, made)
+    }
+
+    /// Takes note of how a call went, and gives the connection up if it has ended, leads
+    /// to what is no master any more, or only times out.
+    fn note(&self, number: u64, error: Option<&RedisError>) {
         if !error.is_some_and(RedisError::is_timeout) {
             self.timeouts.store(0, Ordering::Relaxed);
-            return;
         }
-        if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 < TIMEOUTS_MAX {
-            return;
-        }
-        self.timeouts.store(0, Ordering::Relaxed);
-        match ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone()) {
-            Ok(fresh) => {
-                tracing::warn!("redis only times out on this connection; it is replaced");
-                match self.hot.lock() {
-                    Ok(mut connection) => *connection = fresh,
-                    Err(poisoned) => *poisoned.into_inner() = fresh,
-                }
-            }
-            Err(error) => tracing::error!(%error, "no connection to redis can be prepared"),
+        let Some(error) = error else { return };
+        if error.is_unrecoverable_error() || error.code() == Some("READONLY") {
+            self.drop_hot(number);
+        } else if error.is_timeout()
+            && self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_MAX
+        {
+            self.timeouts.store(0, Ordering::Relaxed);
+            tracing::warn!("redis only times out on this connection; it is replaced");
+            self.drop_hot(number);
         }
     }
-}
 
-fn with_tcp_settings(url: &str) -> RedisResult<ConnectionInfo> {
-    let keepalive = TcpKeepalive::new()
-        .with_time(Duration::from_secs(10))
-        .with_interval(Duration::from_secs(3))
-        .with_retries(3);
-    let tcp = TcpSettings::default()
-        .set_nodelay(true)
-        .set_keepalive(keepalive)
-        .set_user_timeout(USER_TIMEOUT);
-    Ok(url.into_connection_info()?.set_tcp_settings(tcp))
+    /// The next call makes another connection, unless somebody has seen to that already.
+    fn drop_hot(&self, number: u64) {
+        let mut hot = self.lock();
+        if hot.number == number {
+            *hot = Hot {
+                number: number + 1,
+                made: None,
+            };
+        }
+    }
 }

@@ -11,18 +11,8 @@ const WAIT_FOR_HINT: &str = "wait for a hint";
 impl Queue {
     /// A dedicated connection that waits for hints.
     pub async fn hints(&self) -> Result<Hints, QueueError> {
-        let connection = self.0.connections.pool().get().await.map_err(|error| {
-            let source = match error {
-                deadpool_redis::PoolError::Backend(source) => Some(source),
-                _ => None,
-            };
-            QueueError::Unavailable {
-                operation: WAIT_FOR_HINT,
-                source,
-            }
-        })?;
-        // Out of the pool for good: it must not come back while it still waits.
-        let connection = deadpool_redis::Connection::take(connection);
+        let connection = self.0.connections.dedicated().await;
+        let connection = connection.map_err(|error| classify(WAIT_FOR_HINT, error))?;
         Ok(Hints {
             connection,
             wake: keys::wake(&self.0.tag),

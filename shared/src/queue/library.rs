@@ -27,6 +27,7 @@ const SHARED: &[&str] = &[
     include_str!("../lua/pull_request.lua"),
     include_str!("../lua/moves.lua"),
     include_str!("../lua/github.lua"),
+    include_str!("../lua/destination.lua"),
 ];
 /// The functions that the programs call.
 const TRANSITIONS: &[&str] = &[
@@ -58,6 +59,12 @@ const TRANSITIONS: &[&str] = &[
     include_str!("../lua/github_confirm.lua"),
     include_str!("../lua/github_names.lua"),
     include_str!("../lua/github_name.lua"),
+    include_str!("../lua/destination_enter.lua"),
+    include_str!("../lua/destination_leave.lua"),
+    include_str!("../lua/destination_sweep.lua"),
+    include_str!("../lua/destination_declare.lua"),
+    include_str!("../lua/destination_enable.lua"),
+    include_str!("../lua/destination_list.lua"),
 ];
 /// The functions that people call too.
 const READINGS: &[&str] = &[

@@ -8,13 +8,17 @@
 mod checks;
 mod clients;
 mod connection;
+mod destinations;
 mod error;
 mod github;
 mod hints;
 mod keys;
 mod library;
 mod reply;
+mod rights;
+mod tls;
 mod types;
+mod whereabouts;
 mod workers;
 
 use std::sync::Arc;
@@ -29,7 +33,10 @@ pub use error::QueueError;
 pub use hints::Hints;
 pub use keys::patterns as key_patterns;
 pub use library::Clock;
+pub use rights::{Role, is_denied};
+pub use tls::{AuthorityError, CertificateAuthority, is_certificate_refused};
 pub use types::*;
+pub use whereabouts::is_redis_url;
 
 use crate::job::Stage;
 use crate::secret::Secret;
@@ -42,6 +49,8 @@ pub const HISTORY_MAX: usize = 32;
 pub const PAGE_MAX: usize = 100;
 /// How many jobs a listing looks at for one page of a key's own.
 pub const LOOKS_MAX: usize = 500;
+/// How many places that results go to are remembered.
+pub const DESTINATIONS_MAX: usize = 1000;
 /// How long an `Idempotency-Key` is remembered.
 pub const IDEMPOTENCY_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lanes that a worker takes from, and how often it is a lane's turn.
@@ -57,8 +66,11 @@ const LANES: [(Stage, u32); 4] = [
 /// Where the queue is.
 #[derive(Debug, Clone)]
 pub struct Address {
-    /// A Redis URL; it may hold a password.
+    /// A URL of Redis or of its Sentinels; it may hold a password.
     pub url: Secret,
+    /// Who vouches for Redis, if its certificate is not to be judged by the system's
+    /// list.
+    pub certificate_authority: Option<CertificateAuthority>,
     /// The key prefix.
     pub namespace: String,
     /// After how long without an answer a call has failed.
@@ -134,11 +146,10 @@ impl Queue {
     ///
     /// [`QueueError::Corrupt`] if the URL is not one of a Redis.
     pub fn new(address: &Address, terms: Terms) -> Result<Self, QueueError> {
-        let connections = Connections::new(address.url.expose(), address.response_timeout)
-            .map_err(|error| QueueError::Corrupt {
-                operation: "connect",
-                detail: error.to_string(),
-            })?;
+        let connections = Connections::new(address).map_err(|error| QueueError::Corrupt {
+            operation: "connect",
+            detail: error.to_string(),
+        })?;
         Ok(Self(Arc::new(Inner {
             tag: keys::tag(&address.namespace),
             terms,
@@ -153,23 +164,27 @@ impl Queue {
         &self.0.terms
     }
 
+    /// Whether this version of the functions is there.
+    async fn are_functions_loaded(&self) -> Result<bool, QueueError> {
+        let version = redis::cmd("FCALL")
+            .arg(self.0.library.name_of("version"))
+            .arg(0)
+            .to_owned();
+        match self.send::<Value>("version", &version).await {
+            Ok(_) => Ok(true),
+            Err(QueueError::Refused { source, .. }) if is_function_missing(&source) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
     /// Loads the functions if this version of them is not there yet.
     ///
     /// # Errors
     ///
     /// [`QueueError::Refused`] where the right or the memory for it is missing.
     pub async fn load_functions(&self) -> Result<(), QueueError> {
-        let version = || {
-            redis::cmd("FCALL")
-                .arg(self.0.library.name_of("version"))
-                .arg(0)
-                .to_owned()
-        };
-        let present: Result<Value, _> = self.send("version", &version()).await;
-        match present {
-            Ok(_) => return Ok(()),
-            Err(QueueError::Refused { .. }) => {}
-            Err(other) => return Err(other),
+        if self.are_functions_loaded().await? {
+            return Ok(());
         }
         // Another process may load it at the same moment, which makes this
         // load fail: what counts is whether it is there afterwards.
@@ -178,7 +193,7 @@ impl Queue {
             .arg(&self.0.library.source)
             .to_owned();
         let loaded = self.send::<Value>("load the functions", &load).await;
-        if self.send::<Value>("version", &version()).await.is_err() {
+        if !matches!(self.are_functions_loaded().await, Ok(true)) {
             return loaded.map(|_| ());
         }
         let people = redis::cmd("FUNCTION")
@@ -225,9 +240,8 @@ impl Queue {
         operation: &'static str,
         command: &Cmd,
     ) -> Result<T, QueueError> {
-        let result = command.query_async(&mut self.0.connections.hot()).await;
-        self.0.connections.note(result.as_ref().err());
-        result.map_err(|error| classify(operation, error))
+        let answer = self.0.connections.send(command).await;
+        answer.map_err(|error| classify(operation, error))
     }
 }
 

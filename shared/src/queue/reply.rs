@@ -1,5 +1,6 @@
 //! Reads Redis's replies: the one place where a reply becomes a type.
 
+pub(super) mod destinations;
 pub(super) mod github;
 pub(super) mod readings;
 
@@ -43,6 +44,14 @@ fn text(value: &Value) -> Read<&str> {
     }
 }
 
+pub(super) fn words(value: Value) -> Read<Vec<String>> {
+    let items = list(value)?;
+    items
+        .iter()
+        .map(|item| Ok(text(item)?.to_owned()))
+        .collect()
+}
+
 fn number(value: &Value) -> Read<u64> {
     match value {
         Value::Int(number) => u64::try_from(*number).map_err(|_| unexpected(value)),
@@ -78,6 +87,9 @@ pub(super) fn submitted(value: Value) -> Read<Submitted> {
             limit: number(at(&items, 1)?)?,
         }),
         "reused" => Ok(Submitted::KeyReused),
+        "disabled" => Ok(Submitted::Disabled {
+            destination: text(at(&items, 1)?)?.to_owned(),
+        }),
         other => Err(format!("the answer {other:?} to submit")),
     }
 }
@@ -102,6 +114,9 @@ pub(super) fn revived(value: Value) -> Read<Revived> {
         }),
         "full" => Ok(Revived::Full {
             limit: number(at(&items, 1)?)?,
+        }),
+        "disabled" => Ok(Revived::Disabled {
+            destination: text(at(&items, 1)?)?.to_owned(),
         }),
         "not_dead" => Ok(Revived::NotDead(parse(text(at(&items, 1)?)?)?)),
         "unknown" => Ok(Revived::Unknown),

@@ -1,9 +1,13 @@
 //! What goes into the queue's functions and what comes out of them.
 
+mod destinations;
 mod github;
 
 use std::time::Duration;
 
+pub use destinations::{
+    DeliveryOutcome, Enabled, Entered, Entry, Known, Left, OriginState, Return,
+};
 pub use github::{
     Asker, BudgetLeft, Class, Granted, Identity, Keep, KeptAnswer, Looked, Outcome, Pace, Release,
     Resource, Want,
@@ -88,6 +92,11 @@ pub enum Submitted {
     },
     /// The idempotency key came before with another body. Nothing was stored.
     KeyReused,
+    /// The place that its result would go to wants no more. Nothing was stored.
+    Disabled {
+        /// That place's id.
+        destination: String,
+    },
 }
 
 /// What a client is told about a job of its.
@@ -115,7 +124,7 @@ pub enum Cancelled {
 }
 
 /// What became of a request to revive a dead job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revived {
     /// It is scheduled again, due now, with its failures forgotten.
     Done(Receipt),
@@ -131,6 +140,11 @@ pub enum Revived {
     },
     /// It is not dead but this.
     NotDead(State),
+    /// The place that its result would go to wants no more.
+    Disabled {
+        /// That place's id.
+        destination: String,
+    },
     /// There is no such job.
     Unknown,
 }

@@ -49,6 +49,7 @@ async fn main() -> anyhow::Result<()> {
     let lease = Duration::from_millis(var("LEASE")?.parse().context("LEASE in ms")?);
     let address = Address {
         url: Secret::from(var("REDIS_URL")?),
+        certificate_authority: None,
         namespace: var("REDIS_NAMESPACE")?,
         response_timeout: PATIENCE,
         clock: Clock::Redis,

@@ -8,12 +8,11 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
 /// The keys that live only as long as their TTL.
-const WITH_TTL: [&str; 16] = [
+const WITH_TTL: [&str; 15] = [
     "worker",
     "idempotency",
     "pull_request",
     "starts",
-    "preflight",
     "github_limits",
     "github_identities",
     "github_identity",

@@ -136,6 +136,7 @@ async fn address(namespace: &str) -> Address {
         url: Secret::from(shared_server().await.unwrap().url()),
         namespace: namespace.to_owned(),
         response_timeout: PATIENCE,
+        certificate_authority: None,
         clock: Clock::Redis,
     }
 }

@@ -33,6 +33,7 @@ impl Unruly {
         let namespace = namespace();
         let address = Address {
             url: Secret::from(url.clone()),
+            certificate_authority: None,
             namespace: namespace.clone(),
             response_timeout: PATIENCE,
             clock: Clock::Redis,

@@ -37,6 +37,7 @@ impl VirtualQueue {
         let namespace = namespace();
         let address = Address {
             url: Secret::from(server.url()),
+            certificate_authority: None,
             namespace: namespace.clone(),
             response_timeout: PATIENCE,
             clock: Clock::Virtual,

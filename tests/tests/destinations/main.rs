@@ -3,9 +3,12 @@
 
 #![cfg(test)]
 
+mod gone;
+mod origins;
 mod private;
 mod scopes;
 mod signatures;
+mod trouble;
 
 use std::time::Duration;
 

@@ -14,7 +14,7 @@ use hookme_tests::github::{Broken, Clock as GithubClock, GithubOptions, Reposito
 use hookme_tests::site::live;
 use hookme_tests::{House, Limits};
 use hookme_worker::commenter::Commenter;
-use hookme_worker::deliver::Deliverer;
+use hookme_worker::courier::Courier;
 use hookme_worker::feedback::template::Template;
 use hookme_worker::github::Github;
 use hookme_worker::policy::retry::RetryPolicy;
@@ -105,12 +105,19 @@ impl Crowd {
             let tracker = TaskTracker::new();
             let (queue, metrics) = (launch.queue.clone(), Arc::clone(&launch.metrics));
             let github = Github::shared(&settings.github, queue, name, metrics, tracker);
+            let retry = RetryPolicy::new(Duration::from_secs(5), 10);
             let commenter = Commenter {
                 queue: launch.queue.clone(),
                 github: Arc::new(github.await.unwrap()),
                 template: Template::default(),
-                deliverer: Deliverer::new(&settings.webhook).unwrap(),
-                retry: RetryPolicy::new(Duration::from_secs(5), 10),
+                courier: Courier::new(
+                    &settings.webhook,
+                    launch.queue.clone(),
+                    retry,
+                    &TaskTracker::new(),
+                )
+                .unwrap(),
+                retry,
             };
             self.house.launch(launch, commenter).await.unwrap();
         }

@@ -72,6 +72,7 @@ impl Parts {
     pub(super) async fn all_ended(&self) -> Counts {
         let address = Address {
             url: Secret::from(self.redis.url()),
+            certificate_authority: None,
             namespace: "hookme".to_owned(),
             response_timeout: PATIENCE,
             clock: Clock::Redis,

@@ -46,6 +46,7 @@ impl Pair {
         };
         let address = Address {
             url: Secret::from(server.url()),
+            certificate_authority: None,
             namespace: namespace.clone(),
             response_timeout: Duration::from_secs(10),
             clock: Clock::Virtual,

@@ -162,6 +162,7 @@ async fn every_command_of_the_readme_runs_and_shows_what_it_promises() {
     let redis = RedisServer::start(RedisOptions::default()).await.unwrap();
     let address = Address {
         url: Secret::from(redis.url()),
+        certificate_authority: None,
         namespace: "hookme".to_owned(),
         response_timeout: HOUR,
         clock: Clock::Redis,

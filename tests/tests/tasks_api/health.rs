@@ -18,6 +18,7 @@ async fn safe_redis(arguments: &[&str]) -> RedisServer {
     RedisServer::start(RedisOptions {
         persistence,
         arguments,
+        ..RedisOptions::default()
     })
     .await
     .unwrap()

@@ -56,6 +56,7 @@ impl Receiver {
             url: Some(self.server.url.join("/hook?key=1").unwrap()),
             guard: Guard::default(),
             signer: None,
+            in_flight: 0,
             timeout,
             report_max_bytes: 1024,
         }
@@ -147,12 +148,13 @@ async fn the_receivers_words_and_wish_reach_the_outcome() {
     })
     .await;
     let expected = Delivery::Retry {
+        status: Some(503),
         reason: "the webhook answered 503: busy".to_owned(),
         retry_after: Some(Duration::from_secs(9)),
     };
     assert_eq!(receiver.receive().await, expected);
     let gone = Receiver::answering(|| answer(410, "")).await;
-    assert!(matches!(gone.receive().await, Delivery::Final { .. }));
+    assert!(matches!(gone.receive().await, Delivery::Gone { .. }));
 }
 
 #[tokio::test]
@@ -188,6 +190,7 @@ async fn the_answers_body_has_a_time_of_its_own() {
     assert_eq!(
         delivery,
         Delivery::Retry {
+            status: Some(500),
             reason,
             retry_after: None
         }
@@ -211,12 +214,14 @@ async fn a_receiver_that_is_silent_or_away_is_tried_again_and_the_reason_keeps_t
             url: Some(url),
             guard: Guard::default(),
             signer: None,
+            in_flight: 0,
             timeout: Duration::from_millis(50),
             report_max_bytes: 1,
         };
         let delivery = send(&Deliverer::new(&settings).unwrap(), Bytes::new(), false).await;
         let Delivery::Retry {
             reason,
+            status: None,
             retry_after: None,
         } = delivery
         else {

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use hookme_shared::queue::DeliveryOutcome;
 use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 
@@ -23,7 +24,12 @@ pub enum Delivery {
         /// The answer's status, 200 to 299.
         status: u16,
     },
-    /// The receiver will never take it; trying again is no use.
+    /// The receiver wants no more, of this or of anything else.
+    Gone {
+        /// What it said, in a sentence for the person who looks at the job.
+        reason: String,
+    },
+    /// It was not sent, and trying again is no use.
     Final {
         /// Why, in a sentence for the person who looks at the job.
         reason: String,
@@ -32,9 +38,42 @@ pub enum Delivery {
     Retry {
         /// Why, in a sentence for the person who looks at the job.
         reason: String,
+        /// The answer's status; `None` if there was no answer.
+        status: Option<u16>,
         /// The least time that the receiver asked us to wait.
         retry_after: Option<Duration>,
     },
+}
+
+impl Delivery {
+    /// What it means for others that send to the same origin: whether that works, and
+    /// if it asked for less, the wait that it named, or zero.
+    ///
+    /// An origin that answers works, whatever it thinks of this delivery, unless it says
+    /// itself that it does not. The specification names the statuses that ask for less:
+    /// 429, 502 and 504.
+    #[must_use]
+    pub fn for_others(&self) -> (DeliveryOutcome, Option<Duration>) {
+        let Self::Retry {
+            status,
+            retry_after,
+            ..
+        } = self
+        else {
+            let outcome = match self {
+                Self::Delivered { .. } => DeliveryOutcome::Ok,
+                Self::Gone { .. } => DeliveryOutcome::Gone,
+                Self::Final { .. } | Self::Retry { .. } => DeliveryOutcome::Unknown,
+            };
+            return (outcome, None);
+        };
+        let slow = matches!(status, Some(429 | 502 | 504));
+        let outcome = match status {
+            None | Some(500..=599) => DeliveryOutcome::Failed,
+            Some(_) => DeliveryOutcome::Ok,
+        };
+        (outcome, slow.then(|| retry_after.unwrap_or_default()))
+    }
 }
 
 /// Reads the receiver's answer. `body_start` only serves the reason, so it may be
@@ -48,10 +87,11 @@ pub fn read(status: StatusCode, headers: &HeaderMap, body_start: &[u8]) -> Deliv
     }
     let reason = reason(status, body_start);
     if status == StatusCode::GONE {
-        return Delivery::Final { reason };
+        return Delivery::Gone { reason };
     }
     Delivery::Retry {
         reason,
+        status: Some(status.as_u16()),
         retry_after: retry_after(headers),
     }
 }
@@ -93,11 +133,35 @@ mod tests {
     }
 
     #[test]
-    fn only_gone_is_final() {
+    fn only_410_says_that_there_is_no_more_to_send() {
         for status in 300..=599 {
-            let last = matches!(reading(status, ""), Delivery::Final { .. });
+            let last = matches!(reading(status, ""), Delivery::Gone { .. });
             assert_eq!(last, status == 410, "{status}");
         }
+    }
+
+    #[test]
+    fn an_origin_fails_if_it_says_so_or_nothing_and_some_answers_ask_for_less() {
+        for status in 200..=599 {
+            let (outcome, slow) = reading(status, "").for_others();
+            let expected = match status {
+                410 => DeliveryOutcome::Gone,
+                500..=599 => DeliveryOutcome::Failed,
+                _ => DeliveryOutcome::Ok,
+            };
+            assert_eq!(outcome, expected, "{status}");
+            let asks = [429, 502, 504].contains(&status);
+            assert_eq!(slow, asks.then_some(Duration::ZERO), "{status}");
+        }
+        let silent = Delivery::Retry {
+            reason: String::new(),
+            status: None,
+            retry_after: None,
+        };
+        assert_eq!(silent.for_others(), (DeliveryOutcome::Failed, None));
+        let headers = HeaderMap::from_iter([(RETRY_AFTER, HeaderValue::from_static("7"))]);
+        let busy = read(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+        assert_eq!(busy.for_others().1, Some(Duration::from_secs(7)));
     }
 
     #[test]
@@ -114,6 +178,7 @@ mod tests {
         for (status, body, expected) in table {
             let expected = Delivery::Retry {
                 reason: expected.to_owned(),
+                status: Some(status),
                 retry_after: None,
             };
             assert_eq!(reading(status, body), expected);

@@ -75,9 +75,10 @@ pub fn after_delivery(
 ) -> Settlement {
     match delivery {
         Delivery::Delivered { .. } => Settlement::Finish,
-        Delivery::Final { reason } => Settlement::Bury { reason },
+        Delivery::Gone { reason } | Delivery::Final { reason } => Settlement::Bury { reason },
         Delivery::Retry {
             reason,
+            status: _,
             retry_after,
         } => after_failure(reason, retry_after, failures, retry, jitter),
     }

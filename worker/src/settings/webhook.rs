@@ -14,6 +14,9 @@ use crate::signature::{EXPECTED, Signer};
 /// The largest value that Redis stores in one key, in bytes.
 const REDIS_VALUE_MAX: u64 = 512 * 1024 * 1024;
 
+/// The most deliveries at once that can be asked for.
+const IN_FLIGHT_MAX: u64 = 100_000;
+
 /// What `WEBHOOK_URL` is where there is no webhook. To leave it out is a mistake, as
 /// reports would have nowhere to go.
 const NO_WEBHOOK: &str = "none";
@@ -39,6 +42,10 @@ pub struct WebhookArguments {
     #[arg(long, env, value_name = "MS", default_value = "15000")]
     pub webhook_timeout: String,
 
+    /// How many deliveries may be under way to one origin, over all workers; 0 is no limit
+    #[arg(long, env, value_name = "DELIVERIES", default_value = "32")]
+    pub webhook_in_flight: String,
+
     /// The largest report, in bytes
     #[arg(long, env, value_name = "BYTES", default_value = "16777216")]
     pub report_max_bytes: String,
@@ -56,6 +63,8 @@ pub struct WebhookSettings {
     pub signer: Option<Signer>,
     /// The longest that one delivery may take, with the answer's body.
     pub timeout: Duration,
+    /// Deliveries at once to one origin, over all workers; 0 is no limit.
+    pub in_flight: u32,
     /// The largest report, in bytes of its body.
     pub report_max_bytes: usize,
 }
@@ -81,6 +90,11 @@ impl WebhookArguments {
             mistakes.add("WEBHOOK_SECRETS", EXPECTED);
         }
         let timeout = mistakes.parse_ms("WEBHOOK_TIMEOUT", &self.webhook_timeout, TIMEOUTS);
+        let in_flight = mistakes.parse_count(
+            "WEBHOOK_IN_FLIGHT",
+            &self.webhook_in_flight,
+            0..=IN_FLIGHT_MAX,
+        );
         let bytes = mistakes.parse_count(
             "REPORT_MAX_BYTES",
             &self.report_max_bytes,
@@ -92,6 +106,7 @@ impl WebhookArguments {
             guard,
             signer,
             timeout,
+            in_flight: u32::try_from(in_flight).unwrap_or(u32::MAX),
             report_max_bytes,
         })
     }
@@ -105,6 +120,7 @@ impl fmt::Debug for WebhookSettings {
         shown.field("guard", &self.guard);
         shown.field("signer", &self.signer);
         shown.field("timeout", &self.timeout);
+        shown.field("in_flight", &self.in_flight);
         shown
             .field("report_max_bytes", &self.report_max_bytes)
             .finish()
@@ -121,6 +137,7 @@ mod tests {
             webhook_secrets: Some(Secret::from(String::new())),
             guard: GuardArguments::default(),
             webhook_timeout: timeout.to_owned(),
+            webhook_in_flight: "32".to_owned(),
             report_max_bytes: bytes.to_owned(),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
-use hookme_shared::queue::{QueueError, Settlement};
+use hookme_shared::queue::{QueueError, Role, Settlement};
 use hookme_shared::{start, telemetry};
 use hookme_worker::handle::{Attempt, Handle};
 use hookme_worker::launcher::Launch;
@@ -26,7 +26,12 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let settings = Arguments::parse_from(["worker"]).check()?;
     telemetry::start(&settings.telemetry)?;
     let address = start::address(&settings.redis, std::time::Duration::from_secs(2));
-    let queue = start::ready_queue(&address, settings.terms(), settings.redis.allow_unsafe);
+    let queue = start::ready_queue(
+        &address,
+        Role::Worker,
+        settings.terms(),
+        settings.redis.allow_unsafe,
+    );
     let launch = Launch {
         queue: queue.await?,
         address,

@@ -7,8 +7,9 @@
 use std::sync::Arc;
 
 use clap::Parser;
+use hookme_shared::queue::Role;
 use hookme_shared::{start, telemetry};
-use hookme_worker::deliver::Deliverer;
+use hookme_worker::courier::Courier;
 use hookme_worker::fetch::Fetcher;
 use hookme_worker::github::Github;
 use hookme_worker::launcher::Launch;
@@ -16,19 +17,25 @@ use hookme_worker::policy::retry::RetryPolicy;
 use hookme_worker::reporter::Reporter;
 use hookme_worker::settings::Arguments;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// The part [`crate::part::Part::LoneWorker`].
 pub(crate) async fn run() -> anyhow::Result<()> {
     let settings = Arguments::parse_from(["worker"]).check()?;
     telemetry::start(&settings.telemetry)?;
     let address = start::address(&settings.redis, std::time::Duration::from_secs(2));
-    let queue = start::ready_queue(&address, settings.terms(), settings.redis.allow_unsafe);
+    let queue = start::ready_queue(
+        &address,
+        Role::Worker,
+        settings.terms(),
+        settings.redis.allow_unsafe,
+    );
     let queue = queue.await?;
     let retry = RetryPolicy::new(settings.work.reschedule_interval, 0);
     let reporter = Reporter {
         queue: queue.clone(),
         fetcher: Fetcher::new(Arc::new(Github::alone(&settings.github)?), false),
-        deliverer: Deliverer::new(&settings.webhook)?,
+        courier: Courier::new(&settings.webhook, queue.clone(), retry, &TaskTracker::new())?,
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,
     };

@@ -36,10 +36,12 @@ impl Scene {
         let redis = RedisServer::start(RedisOptions {
             persistence,
             arguments: arguments.into(),
+            ..RedisOptions::default()
         })
         .await?;
         let address = Address {
             url: Secret::from(redis.url()),
+            certificate_authority: None,
             namespace: "hookme".to_owned(),
             response_timeout: PATIENCE,
             clock: Clock::Redis,

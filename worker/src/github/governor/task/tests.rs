@@ -11,6 +11,7 @@ use crate::github::patience::Patience;
 fn task() -> GovernorTask {
     let address = Address {
         url: Secret::from("redis://127.0.0.1:1".to_owned()),
+        certificate_authority: None,
         namespace: "unused".to_owned(),
         response_timeout: Duration::from_secs(1),
         clock: Clock::Redis,

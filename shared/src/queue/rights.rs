@@ -1,0 +1,67 @@
+//! Looks whether the Redis user may do what a program does, before it does it.
+//!
+//! A function that lacks a right half-way has made its first changes already, and Redis
+//! takes none of them back. So a program asks for all of its rights when it starts.
+
+use redis::RedisError;
+
+use super::{Queue, QueueError, reply};
+
+/// Whose rights are looked at. A program of each needs others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Takes tasks and shows them.
+    Api,
+    /// Claims jobs, works on them and settles them.
+    Worker,
+}
+
+impl Role {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Worker => "worker",
+        }
+    }
+}
+
+impl Queue {
+    /// The rights that `role` needs and that this user lacks, in the words of
+    /// `ACL SETUSER`, `+zadd` for example. Empty when none is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::Refused`] where the functions are not loaded and may not be, and
+    /// whatever else keeps Redis from answering.
+    pub async fn missing_rights(&self, role: Role) -> Result<Vec<String>, QueueError> {
+        match self.are_functions_loaded().await {
+            Err(error) if is_denied(&error) => return Ok(vec!["+fcall".to_owned()]),
+            Err(error) => return Err(error),
+            Ok(true) => {}
+            Ok(false) => self.load_functions().await?,
+        }
+        let call = self.function("preflight").arg(role.as_str());
+        match self.call(call, reply::words).await {
+            // It may be called, as was seen above: what is denied is its key.
+            Err(error) if is_denied(&error) => Ok(vec![format!("~{}", self.0.tag)]),
+            answered => answered,
+        }
+    }
+
+    /// What an administrator is to be told of `missing` rights.
+    pub(crate) fn about_rights(&self, missing: &[String]) -> String {
+        let (user, missing) = (self.0.connections.user(), missing.join(" "));
+        format!(
+            "the Redis user {user} lacks the rights {missing}; an administrator of Redis gives them with: ACL SETUSER {user} {missing}"
+        )
+    }
+}
+
+/// Whether Redis refused it because the user lacks a right.
+#[must_use]
+pub fn is_denied(error: &QueueError) -> bool {
+    match error {
+        QueueError::Refused { source, .. } => RedisError::code(source) == Some("NOPERM"),
+        QueueError::Unavailable { .. } | QueueError::Corrupt { .. } => false,
+    }
+}
