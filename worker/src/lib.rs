@@ -18,6 +18,7 @@ pub mod heartbeat;
 pub mod hints;
 pub mod http;
 pub mod kinds;
+mod last_answer;
 pub mod launcher;
 pub mod leases;
 pub mod metrics;

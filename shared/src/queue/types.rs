@@ -175,12 +175,16 @@ pub struct HistoryEntry {
     /// In which attempt.
     pub attempt: u32,
     /// What: `retry`, `defer`, `release`, `bury`, `crash`, `revive`, `expire`, `grade`,
-    /// `supersede`.
+    /// `supersede`, or `finish` for the attempt that succeeded.
     pub event: String,
     /// In which stage.
     pub stage: Stage,
     /// By which worker, if one took part.
     pub worker: Option<String>,
+    /// How long the attempt took that it ended.
+    pub duration_ms: Option<u64>,
+    /// The status of the last answer that the attempt got from outside.
+    pub status: Option<u16>,
     /// Why, in words.
     pub text: String,
 }
@@ -367,6 +371,25 @@ pub enum Settlement {
         /// Why, in words.
         reason: String,
     },
+}
+
+/// The end of an attempt, with what its record says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct AttemptEnd<'a> {
+    /// What becomes of the job.
+    pub settlement: &'a Settlement,
+    /// The status of the last answer that the attempt got from outside.
+    pub status: Option<u16>,
+}
+
+impl<'a> From<&'a Settlement> for AttemptEnd<'a> {
+    /// An attempt that asked nobody outside.
+    fn from(settlement: &'a Settlement) -> Self {
+        Self {
+            settlement,
+            status: None,
+        }
+    }
 }
 
 /// What became of a [`Settlement`].

@@ -8,6 +8,7 @@ use reqwest::{Client, Request, StatusCode};
 
 use super::Failure;
 use crate::http::{self, ClientError, ReadError};
+use crate::last_answer;
 use crate::settings::github::GithubSettings;
 
 /// The version of the API whose answers are read. GitHub Docs, "API Versions".
@@ -63,8 +64,10 @@ impl Wire {
         request
             .headers_mut()
             .extend(headers.map(|(name, value)| (name.clone(), value.clone())));
+        last_answer::forget();
         let answer = self.http.execute(request).await;
         let mut response = answer.map_err(|error| unanswered(subject, error))?;
+        last_answer::note(response.status());
         let at = Instant::now();
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = if status.is_success() {
