@@ -79,6 +79,20 @@ local function pairs_of(flat)
     return record
 end
 
+-- A hash of what is known of something; where somebody put something else, nothing is.
+local function read_known(at)
+    local flat = redis.pcall('HGETALL', at)
+    if flat.err then return {}, true end
+    return pairs_of(flat)
+end
+
+-- The same for those who write: what somebody put there gives way.
+local function take_known(at)
+    local known, is_spoilt = read_known(at)
+    if is_spoilt then redis.call('DEL', at) end
+    return known
+end
+
 -- The record of a job, or nil.
 local function read_job(ns, id)
     local flat = redis.call('HGETALL', key.job(ns, id))
