@@ -123,7 +123,7 @@ pub async fn run(
             "there is no webhook: reports are made, and comments told, only where a task names a webhook_url"
         );
     }
-    let kinds = kinds(settings, &queue, github, courier, retry);
+    let handler = handler(settings, &queue, github, courier, retry);
     let launch = Launch {
         queue,
         address,
@@ -135,7 +135,7 @@ pub async fn run(
         metrics,
         operator,
     };
-    launch.run(kinds, shutdown).await?;
+    launch.run(handler, shutdown).await?;
     beside.close();
     if timeout(LAST_WORDS, beside.wait()).await.is_err() {
         tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");
@@ -144,7 +144,7 @@ pub async fn run(
 }
 
 /// What is done with each kind of job.
-fn kinds(
+fn handler(
     settings: &Settings,
     queue: &Queue,
     github: Arc<Github>,
