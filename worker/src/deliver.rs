@@ -17,7 +17,7 @@ use reqwest::{Client, Method, Request, Response};
 use url::Url;
 
 use crate::http::{self, ClientError};
-use crate::policy::delivery;
+use crate::policy::{delivery, hiding};
 use crate::settings::webhook::WebhookSettings;
 use crate::signature::Signer;
 use crate::vetting::{SystemLookup, Vetting};
@@ -137,7 +137,7 @@ impl Deliverer {
         };
         let request = self.request(url, id, body, contributors_unavailable);
         match client.execute(request).await {
-            Ok(response) => self.read_answer(response).await,
+            Ok(response) => self.read_answer(url, response).await,
             Err(error) => Delivery::Retry {
                 status: None,
                 reason: format!("the webhook did not answer: {}", http::describe(error)),
@@ -171,13 +171,15 @@ impl Deliverer {
         request
     }
 
-    async fn read_answer(&self, mut response: Response) -> Delivery {
+    async fn read_answer(&self, url: &Url, mut response: Response) -> Delivery {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         if response.content_length() == Some(0) {
             return delivery::read(status, &headers, b"");
         }
         let start = http::read_start(response, ANSWER_BYTES_MAX, self.answer_time_max).await;
+        // A receiver may say what it was asked.
+        let start = hiding::hide(&start, &hiding::secrets_of(url));
         delivery::read(status, &headers, &start)
     }
 }
