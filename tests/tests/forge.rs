@@ -1,9 +1,11 @@
 //! What the public forge does with each change: it runs what a developer runs, may read
 //! the repository and no more, and takes code from nobody who could change it unseen.
+//!
+//! And what SECURITY.md promises can be looked up: what it names exists.
 
 #![cfg(test)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use yaml_rust2::{Yaml, YamlLoader};
@@ -121,5 +123,55 @@ fn the_forge_builds_with_the_version_of_rust_that_the_image_is_built_with() {
             .iter()
             .any(|step| step["run"].as_str() == Some(&wanted));
         assert!(runs, "{file} does not run {wanted}");
+    }
+}
+
+/// What stands between backticks in a text.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// All source files below a directory, one after the other.
+fn sources(directory: &Path) -> String {
+    let mut all = String::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all += &sources(&path);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            all += &std::fs::read_to_string(path).unwrap();
+        }
+    }
+    all
+}
+
+#[test]
+fn every_file_and_test_that_the_page_on_security_names_exists() {
+    let page = read("SECURITY.md");
+    let links = page.split("](").skip(1);
+    let links = links.map(|rest| rest.split([')', '#']).next().unwrap());
+    let paths: BTreeSet<_> = quoted(&page)
+        .filter(|name| name.starts_with("tests/"))
+        .chain(links)
+        .collect();
+    assert!(paths.len() > 10, "{paths:?}");
+    for path in paths {
+        assert!(root().join(path).exists(), "SECURITY.md: no {path}");
+    }
+    let folders = ["api/src", "shared/src", "worker/src", "tests/tests"];
+    let code: String = folders.map(|folder| sources(&root().join(folder))).concat();
+    let is_test = |name: &&str| {
+        let is_name = name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        is_name && name.matches('_').count() >= 3
+    };
+    let tests: BTreeSet<_> = quoted(&page).filter(is_test).collect();
+    assert!(tests.len() > 15, "{tests:?}");
+    for test in tests {
+        assert!(
+            code.contains(&format!("fn {test}(")),
+            "SECURITY.md: no {test}"
+        );
     }
 }
