@@ -216,7 +216,8 @@ pub(crate) struct TaskEvent {
     /// In which attempt.
     #[schema(example = 1)]
     attempt: u32,
-    /// What: retry, defer, release, bury, crash, revive, expire, grade or supersede.
+    /// What: retry, defer, release, bury, crash, revive, expire, grade, supersede or
+    /// finish.
     #[schema(example = "retry")]
     event: String,
     /// In which step.
@@ -224,6 +225,13 @@ pub(crate) struct TaskEvent {
     stage: &'static str,
     /// By which worker.
     worker: Option<String>,
+    /// How long the attempt took that it ended, in ms.
+    #[schema(example = 412)]
+    duration_ms: Option<u64>,
+    /// The HTTP status of the last answer that the attempt got, from GitHub or the
+    /// receiver; null if there was none.
+    #[schema(example = 503)]
+    status: Option<u16>,
     /// Why.
     #[schema(example = "the webhook answered 503")]
     text: String,
@@ -237,6 +245,8 @@ impl From<HistoryEntry> for TaskEvent {
             event: entry.event,
             stage: entry.stage.as_str(),
             worker: entry.worker,
+            duration_ms: entry.duration_ms,
+            status: entry.status,
             text: entry.text,
         }
     }

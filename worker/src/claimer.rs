@@ -183,7 +183,7 @@ impl<H: Handle> Claimer<H> {
             };
             drop(
                 self.jobs
-                    .spawn(async move { settler.settle(id, fence, end).await }),
+                    .spawn(async move { settler.settle(id, fence, end, None).await }),
             );
         }
     }

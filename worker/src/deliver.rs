@@ -17,6 +17,7 @@ use reqwest::{Client, Method, Request, Response};
 use url::Url;
 
 use crate::http::{self, ClientError};
+use crate::last_answer;
 use crate::policy::{delivery, hiding};
 use crate::settings::webhook::WebhookSettings;
 use crate::signature::Signer;
@@ -136,8 +137,12 @@ impl Deliverer {
             };
         };
         let request = self.request(url, id, body, contributors_unavailable);
+        last_answer::forget();
         match client.execute(request).await {
-            Ok(response) => self.read_answer(url, response).await,
+            Ok(response) => {
+                last_answer::note(response.status());
+                self.read_answer(url, response).await
+            }
             Err(error) => Delivery::Retry {
                 status: None,
                 reason: format!("the webhook did not answer: {}", http::describe(error)),

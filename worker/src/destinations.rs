@@ -22,7 +22,7 @@ use crate::deliver::Target;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Messages that may wait for the task; jobs wait when there are more.
 const MESSAGES_MAX: usize = 4_096;
-/// Places that this process remembers as closed.
+/// Origins that this process remembers as closed.
 const CLOSED_MAX: usize = 1_000;
 
 /// What the task is told.
@@ -71,7 +71,7 @@ pub enum Closed {
 #[derive(Clone)]
 pub struct Destinations {
     messages: mpsc::Sender<Message>,
-    /// Until when places are closed to all, by their id, so that nothing is fetched for them.
+    /// Until when origins are closed to all, so that nothing is fetched for them.
     closed: Arc<Mutex<HashMap<String, (Instant, String)>>>,
 }
 
@@ -124,17 +124,17 @@ impl Destinations {
                 started_ms,
             })),
             Answer::Closed(closed) => {
-                self.remember(entry.destination, &closed);
+                self.remember(entry.origin, &closed);
                 Ok(Err(closed))
             }
         }
     }
 
-    /// How long a place is closed yet to all, as far as this process knows, and why.
+    /// How long an origin is closed yet to all, as far as this process knows, and why.
     #[must_use]
     pub fn closed(&self, target: &Target) -> Option<Closed> {
         let closed = self.closed.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, reason) = closed.get(&target.id())?;
+        let (until, reason) = closed.get(&target.destination.origin())?;
         let delay = until.checked_duration_since(Instant::now())?;
         Some(Closed::For {
             delay,
@@ -143,7 +143,7 @@ impl Destinations {
         })
     }
 
-    fn remember(&self, destination: String, closed: &Closed) {
+    fn remember(&self, origin: String, closed: &Closed) {
         let Closed::For {
             delay,
             reason,
@@ -158,7 +158,7 @@ impl Destinations {
             known.retain(|_, (until, _)| *until > now);
         }
         if known.len() < CLOSED_MAX {
-            known.insert(destination, (now + *delay, reason.clone()));
+            known.insert(origin, (now + *delay, reason.clone()));
         }
     }
 }

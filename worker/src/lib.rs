@@ -18,6 +18,7 @@ pub mod heartbeat;
 pub mod hints;
 pub mod http;
 pub mod kinds;
+mod last_answer;
 pub mod launcher;
 pub mod leases;
 pub mod metrics;
@@ -122,7 +123,7 @@ pub async fn run(
             "there is no webhook: reports are made, and comments told, only where a task names a webhook_url"
         );
     }
-    let kinds = kinds(settings, &queue, github, courier, retry);
+    let handler = handler(settings, &queue, github, courier, retry);
     let launch = Launch {
         queue,
         address,
@@ -134,7 +135,7 @@ pub async fn run(
         metrics,
         operator,
     };
-    launch.run(kinds, shutdown).await?;
+    launch.run(handler, shutdown).await?;
     beside.close();
     if timeout(LAST_WORDS, beside.wait()).await.is_err() {
         tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");
@@ -143,7 +144,7 @@ pub async fn run(
 }
 
 /// What is done with each kind of job.
-fn kinds(
+fn handler(
     settings: &Settings,
     queue: &Queue,
     github: Arc<Github>,

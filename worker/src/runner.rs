@@ -12,6 +12,7 @@ use hookme_shared::job::JobId;
 use hookme_shared::queue::{QueueError, Settlement};
 
 use crate::handle::{Attempt, Handle, jitter};
+use crate::last_answer::attending;
 use crate::leases::{Lease, Stop};
 use crate::metrics::Metrics;
 use crate::policy::retry::RetryPolicy;
@@ -38,23 +39,24 @@ impl<H: Handle> Runner<H> {
         let (id, fence, failures) = (attempt.job.id, attempt.fence.clone(), attempt.job.failures);
         let leases = Arc::clone(&attempt.leases);
         tracing::debug!(job.id = %id, attempt = attempt.job.attempt, stage = %attempt.job.stage, "a job starts");
-        let work = AssertUnwindSafe(self.handler.handle(attempt)).catch_unwind();
-        let end = tokio::select! {
+        let work = attending(self.handler.handle(attempt));
+        let work = AssertUnwindSafe(work).catch_unwind();
+        let (end, status) = tokio::select! {
             biased;
-            stop = lease.stopped() => at_stop(stop),
+            stop = lease.stopped() => (at_stop(stop), None),
             result = work => match result {
-                Ok(Ok(end)) => end,
-                Ok(Err(error)) => Some(self.at_queue_error(id, &error, failures)),
+                Ok((Ok(end), status)) => (end, status),
+                Ok((Err(error), _)) => (Some(self.at_queue_error(id, &error, failures)), None),
                 Err(panic) => {
                     let reason = format!("the worker panicked: {}", words_of(&*panic));
                     tracing::error!(job.id = %id, reason, "a job panicked");
-                    Some(self.failed(reason, failures))
+                    (Some(self.failed(reason, failures)), None)
                 }
             },
         };
         self.metrics.attempt_ended(end.as_ref(), started.elapsed());
         if let Some(end) = end {
-            self.settler.settle(id, fence, end).await;
+            self.settler.settle(id, fence, end, status).await;
         } else {
             tracing::warn!(job.id = %id, fence = fence.as_str(), "another claim holds the job by now; this attempt ends");
             leases.forget(id, &fence);

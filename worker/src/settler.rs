@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use hookme_shared::job::{Fence, JobId};
-use hookme_shared::queue::{BATCH_MAX, Queue, QueueError, Settled, Settlement};
+use hookme_shared::queue::{AttemptEnd, BATCH_MAX, Queue, QueueError, Settled, Settlement};
 use hookme_shared::span::whole_ms;
 use tokio::sync::mpsc;
 
@@ -28,6 +28,8 @@ struct End {
     id: JobId,
     fence: Fence,
     settlement: Settlement,
+    /// Of the last answer from outside.
+    status: Option<u16>,
 }
 
 /// Takes the ends of attempts. Clones feed the same task.
@@ -59,14 +61,22 @@ impl Settler {
         )
     }
 
-    /// Hands over the end of an attempt; waits while too many others do.
-    pub async fn settle(&self, id: JobId, fence: Fence, settlement: Settlement) {
+    /// Hands over the end of an attempt, with the status of the last answer that it got
+    /// from outside; waits while too many others do.
+    pub async fn settle(
+        &self,
+        id: JobId,
+        fence: Fence,
+        settlement: Settlement,
+        status: Option<u16>,
+    ) {
         if self
             .0
             .send(End {
                 id,
                 fence,
                 settlement,
+                status,
             })
             .await
             .is_err()
@@ -96,8 +106,11 @@ impl SettlerTask {
         if ends.is_empty() {
             return;
         }
-        let claims: Vec<(JobId, Fence)> = ends.into_iter().map(|end| (end.id, end.fence)).collect();
-        match until_answered("finish", || self.queue.finish(&claims)).await {
+        let (claims, statuses): (Vec<(JobId, Fence)>, Vec<_>) = ends
+            .into_iter()
+            .map(|end| ((end.id, end.fence), end.status))
+            .unzip();
+        match until_answered("finish", || self.queue.finish(&claims, &statuses)).await {
             Ok(answers) => {
                 for ((id, fence), answer) in claims.iter().zip(answers) {
                     self.settled(*id, fence, &Settlement::Finish, answer);
@@ -114,8 +127,13 @@ impl SettlerTask {
             id,
             fence,
             settlement,
+            status,
         } = end;
-        match until_answered("settle", || self.queue.settle(id, &fence, &settlement)).await {
+        let end = AttemptEnd {
+            settlement: &settlement,
+            status,
+        };
+        match until_answered("settle", || self.queue.settle(id, &fence, end)).await {
             Ok(answer) => self.settled(id, &fence, &settlement, answer),
             Err(error) => self.given_up(id, &fence, &error),
         }

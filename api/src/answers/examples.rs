@@ -48,7 +48,7 @@ pub(crate) fn report_explained() -> Value {
         "as_of": "2025-11-21T20:37:02.000Z",
         "history": [{
             "at": "2025-11-21T20:37:01.090Z", "attempt": 1, "event": "retry",
-            "stage": "deliver", "worker": "host-1-0a1b2c3d",
+            "stage": "deliver", "worker": "host-1-0a1b2c3d", "duration_ms": 1039, "status": 503,
             "text": "the webhook answered 503",
         }],
     });
@@ -63,7 +63,7 @@ pub(crate) fn feedback_explained() -> Value {
         "as_of": "2025-11-21T20:36:51.000Z",
         "history": [{
             "at": "2025-11-21T20:36:49.290Z", "attempt": 1, "event": "grade",
-            "stage": "grade", "worker": "host-1-0a1b2c3d",
+            "stage": "grade", "worker": "host-1-0a1b2c3d", "duration_ms": 19, "status": null,
             "text": "2 of 3 requirements are met",
         }],
     });

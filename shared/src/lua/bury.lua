@@ -2,7 +2,8 @@
 --
 -- Moves    running -> dead; or -> cancelled if that was asked for
 -- Keys     1 the namespace with its hash tag
--- Args     1 id  2 fence  3 reason, and so on for each job
+-- Args     1 id  2 fence  3 reason  4 status of the last answer from outside; empty:
+--          none; and so on for each job
 -- Returns  a word for each: ok, cancelled, already, stale, gone
 -- Cost     O(jobs * log of the running set)
 -- Repeat   answers already
@@ -10,11 +11,11 @@
 -- One script, because a job that has ended holds neither a lease nor its scope.
 register('bury', { 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
-    local codes, jobs = read_claims(ns, args, 1, 3, SETTLE_FIELDS)
+    local codes, jobs = read_claims(ns, args, 1, 4, SETTLE_FIELDS)
     local dead, cancelled = {}, {}
     for _, job in ipairs(jobs) do
         job.settling = { 'failures', (mend(job).failures or 0) + 1 }
-        remember(ns, job, at_ms, 'bury', args[job.place + 2])
+        remember(ns, job, at_ms, 'bury', args[job.place + 2], args[job.place + 3])
         if job.cancel_requested then
             job.ending = 'cancelled by request'
             codes[job.code] = 'cancelled'

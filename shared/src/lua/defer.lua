@@ -4,7 +4,8 @@
 --          or -> dead if the job is older than its greatest age
 -- Keys     1 the namespace with its hash tag
 -- Args     1 the greatest age in ms
---          2 id  3 fence  4 delay in ms, 0 or more  5 reason, and so on for each job
+--          2 id  3 fence  4 delay in ms, 0 or more  5 reason
+--          6 status of the last answer from outside; empty: none; and so on for each job
 -- Returns  a word for each: ok, cancelled, already, stale, gone
 -- Cost     O(jobs * log of the lane)
 -- Repeat   answers already

@@ -30,20 +30,6 @@ local GAP_MIN_MS, GAP_MAX_MS = 1000, 60000
 -- that a turn is given in advance.
 local SLOW_MAX_MS, PLACE_MAX_MS = 300000, 600000
 
--- Where somebody put something else, nothing is known.
-local function read_origin(ns, origin)
-    local flat = redis.pcall('HGETALL', key.origin(ns, origin))
-    if flat.err then return {}, true end
-    return pairs_of(flat)
-end
-
--- The same for those who write: what somebody put there gives way.
-local function take_origin(ns, origin)
-    local known, is_spoilt = read_origin(ns, origin)
-    if is_spoilt then redis.call('DEL', key.origin(ns, origin)) end
-    return known
-end
-
 -- A number of the record; what is not there, or was damaged, is 0.
 local function of_origin(known, field) return tonumber(known[field] or '') or 0 end
 

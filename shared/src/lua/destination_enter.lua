@@ -18,7 +18,7 @@
 local function look_at(ns, seen, origin, at_ms)
     local known = seen[origin]
     if known then return known end
-    known = take_origin(ns, origin)
+    known = take_known(key.origin(ns, origin))
     local flights = key.origin_flights(ns, origin)
     redis.call('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
     known.under_way, known.changes = redis.call('ZCARD', flights), {}

@@ -122,7 +122,7 @@ register('destination_leave', { 'allow-oom' }, function(keys, args)
     local ns, at_ms, seen, answers = keys[1], now(keys[1]), {}, {}
     for i = 1, #args, 7 do
         local origin = args[i + 2]
-        seen[origin] = seen[origin] or { known = take_origin(ns, origin), leases = {} }
+        seen[origin] = seen[origin] or { known = take_known(key.origin(ns, origin)), leases = {} }
         table.insert(seen[origin].leases, args[i])
         answers[#answers + 1] = leave_one(ns, seen[origin].known, args, i, at_ms)
         if answers[#answers][1] == 'open' then count(ns, 'breaker_opened', 1) end

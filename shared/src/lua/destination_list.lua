@@ -14,9 +14,9 @@ register('destination_list', { 'no-writes', 'allow-oom' }, function(keys, args)
     local ns, at_ms, answer = keys[1], now(keys[1]), {}
     local members = redis.call('ZRANGE', key.destinations(ns), 0, args[1] - 1, 'REV', 'WITHSCORES')
     for i = 1, #members, 2 do
-        local known = pairs_of(redis.call('HGETALL', key.destination(ns, members[i])))
+        local known = read_known(key.destination(ns, members[i]))
         local origin = known.origin or ''
-        local state_of = read_origin(ns, origin)
+        local state_of = read_known(key.origin(ns, origin))
         local until_ms, state = origin_closed_until(state_of, at_ms)
         if not state and of_origin(state_of, 'opens') > 0 then state = 'probing' end
         answer[#answer + 1] = {

@@ -45,10 +45,10 @@ local function why_due(ns, job, ahead, at_ms)
 end
 
 -- The whole of the reason that the record has room for the beginning of: the
--- newest entry of the history, <at> <attempt> <event> <stage> <worker> <text>.
+-- newest entry of the history.
 local function whole_reason(ns, job)
     local newest = redis.call('LRANGE', key.history(ns, job.id), -1, -1)[1]
-    local text = newest and string.match(newest, '^%S+ %S+ %S+ %S+ %S+ (.*)$')
+    local text = newest and string.match(newest, '^%S+ %S+ %S+ %S+ %S+ %S+ %S+ (.*)$')
     local cut = string.match(job.reason, '^(.*)%.%.%.$')
     if cut and text and string.sub(text, 1, #cut) == cut then return text end
     return job.reason
@@ -106,6 +106,15 @@ local function why(ns, job, ahead, at_ms)
     return 'ended as ' .. job.state .. (job.reason and ': ' .. whole_reason(ns, job) or '')
 end
 
+-- The attempt that succeeded has no entry of its own.
+local function entry_of_success(job)
+    local ended_ms = tonumber(job.ended_ms or '') or 0
+    local attempt = {
+        attempt = job.attempt, stage = job.stage, worker = job.worker, state = 'running', started_ms = job.started_ms,
+    }
+    return entry_of(attempt, digits(ended_ms), 'finish', 'it is done', job.status)
+end
+
 register('explain', { 'no-writes', 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
     local job, answer = read_job(ns, args[1])
@@ -117,6 +126,8 @@ register('explain', { 'no-writes', 'allow-oom' }, function(keys, args)
     end
     if until_ms then answer[#answer + 1], answer[#answer + 2] = 'until_ms', until_ms end
     answer[#answer + 1] = 'history'
-    answer[#answer + 1] = redis.call('LRANGE', key.history(ns, job.id), 0, -1)
+    local history = redis.call('LRANGE', key.history(ns, job.id), 0, -1)
+    if job.state == 'succeeded' then history[#history + 1] = entry_of_success(job) end
+    answer[#answer + 1] = history
     return answer
 end)

@@ -42,19 +42,8 @@ local MINUTE_MS, HOUR_MS = 60000, 3600000
 -- A job that was claimed to be the probe asks within this, or another one is claimed.
 local PROBE_CLAIM_MS = 2000
 
--- Where somebody put something else, nothing is known.
-local function read_limits(ns, identity)
-    local flat = redis.pcall('HGETALL', key.github_limits(ns, identity))
-    if flat.err then return {}, true end
-    return pairs_of(flat)
-end
-
--- The same for those who write: what somebody put there gives way.
-local function take_limits(ns, identity)
-    local known, is_spoilt = read_limits(ns, identity)
-    if is_spoilt then redis.call('DEL', key.github_limits(ns, identity)) end
-    return known
-end
+local function read_limits(ns, identity) return read_known(key.github_limits(ns, identity)) end
+local function take_limits(ns, identity) return take_known(key.github_limits(ns, identity)) end
 
 -- A number of the record; what somebody damaged counts as absent.
 local function known_ms(known, field) return tonumber(known[field] or '') end

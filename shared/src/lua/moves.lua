@@ -135,7 +135,7 @@ local CLAIM_FIELDS = { 'state', 'fence' }
 local END_FIELDS = { 'state', 'fence', 'username', 'repository', 'scope', 'report_bytes', 'cancel_requested' }
 local SETTLE_FIELDS = {
     'state', 'fence', 'username', 'repository', 'scope', 'stage', 'attempt', 'failures', 'crashes',
-    'worker', 'created_ms', 'revived_ms', 'report_bytes', 'cancel_requested',
+    'worker', 'created_ms', 'started_ms', 'revived_ms', 'report_bytes', 'cancel_requested',
 }
 
 -- Reads these fields of the job of a claim and says whether the claim still
@@ -174,14 +174,14 @@ end
 -- event.advance what else changes of one. Returns a code for each claim.
 local function give_back(ns, args, event)
     local max_age_ms, at_ms = tonumber(args[1]), now(ns)
-    local codes, jobs = read_claims(ns, args, 2, event.step or 4, SETTLE_FIELDS)
+    local codes, jobs = read_claims(ns, args, 2, event.step or 5, SETTLE_FIELDS)
     local back, cancelled, expired = {}, {}, {}
     for _, job in ipairs(jobs) do
         mend(job)
         local reason = args[job.place + 3]
         local failures = (job.failures or 0) + event.failures
         job.settling = failures > 0 and { 'failures', failures } or {}
-        remember(ns, job, at_ms, event.name, reason)
+        remember(ns, job, at_ms, event.name, reason, args[job.place + 4])
         if event.advance then event.advance(ns, job, args) end
         if job.cancel_requested then
             job.ending = 'cancelled by request'

@@ -79,6 +79,20 @@ local function pairs_of(flat)
     return record
 end
 
+-- A hash of what is known of something; where somebody put something else, nothing is.
+local function read_known(at)
+    local flat = redis.pcall('HGETALL', at)
+    if flat.err then return {}, true end
+    return pairs_of(flat)
+end
+
+-- The same for those who write: what somebody put there gives way.
+local function take_known(at)
+    local known, is_spoilt = read_known(at)
+    if is_spoilt then redis.call('DEL', at) end
+    return known
+end
+
 -- The record of a job, or nil.
 local function read_job(ns, id)
     local flat = redis.call('HGETALL', key.job(ns, id))
@@ -181,9 +195,19 @@ local function wake_if_due(ns, at_ms)
     end
 end
 
--- <at_ms> <attempt> <event> <stage> <worker or -> <text>
-local function remember(ns, job, at_ms, event, text)
-    local entry = table.concat({ at_ms, job.attempt or 0, event, job.stage, job.worker or '-', text }, ' ')
-    redis.call('RPUSH', key.history(ns, job.id), entry)
+-- An entry of a job's history:
+--   <at_ms> <attempt> <event> <stage> <worker or -> <duration_ms or -> <status or -> <text>
+-- The duration is that of the attempt, the status that of the last answer it got from
+-- outside.
+local function entry_of(job, at_ms, event, text, status)
+    local took_ms = job.state == 'running' and tonumber(job.started_ms or '')
+    return table.concat({
+        at_ms, job.attempt or 0, event, job.stage, job.worker or '-',
+        took_ms and digits(math.max(0, at_ms - took_ms)) or '-', status and status ~= '' and status or '-', text,
+    }, ' ')
+end
+
+local function remember(ns, job, at_ms, event, text, status)
+    redis.call('RPUSH', key.history(ns, job.id), entry_of(job, at_ms, event, text, status))
     redis.call('LTRIM', key.history(ns, job.id), -HISTORY_MAX, -1)
 end

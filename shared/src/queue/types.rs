@@ -1,10 +1,12 @@
 //! What goes into the queue's functions and what comes out of them.
 
+mod attempt;
 mod destinations;
 mod github;
 
 use std::time::Duration;
 
+pub use attempt::{Advanced, AttemptEnd, Loaded, Renewed, Settled, Settlement};
 pub use destinations::{
     DeliveryOutcome, Enabled, Entered, Entry, Known, Left, OriginState, Return,
 };
@@ -14,7 +16,7 @@ pub use github::{
 };
 
 use crate::destination::Destination;
-use crate::feedback::{Commit, Evaluation, Grade, PullRequest};
+use crate::feedback::{Commit, Evaluation, PullRequest};
 use crate::job::{Fence, Job, JobId, Kind, Stage, State};
 use crate::names::{RepositoryName, Username};
 use crate::owner::KeyId;
@@ -175,12 +177,16 @@ pub struct HistoryEntry {
     /// In which attempt.
     pub attempt: u32,
     /// What: `retry`, `defer`, `release`, `bury`, `crash`, `revive`, `expire`, `grade`,
-    /// `supersede`.
+    /// `supersede`, or `finish` for the attempt that succeeded.
     pub event: String,
     /// In which stage.
     pub stage: Stage,
     /// By which worker, if one took part.
     pub worker: Option<String>,
+    /// How long the attempt took that it ended.
+    pub duration_ms: Option<u64>,
+    /// The status of the last answer that the attempt got from outside.
+    pub status: Option<u16>,
     /// Why, in words.
     pub text: String,
 }
@@ -306,91 +312,4 @@ pub struct Batch {
     pub unreadable: Vec<(JobId, Fence, String)>,
     /// When to ask again.
     pub next: Next,
-}
-
-/// What became of a report that was to be kept, with the stage after it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Advanced {
-    /// Stored; the report too, if there was one.
-    Stored {
-        /// Which body of this job it is: 1 for the first.
-        body: u32,
-    },
-    /// The stage is stored, but there was no room for the report.
-    WithoutReport {
-        /// Which body of this job it is: 1 for the first.
-        body: u32,
-    },
-    /// The job is no longer the caller's.
-    Lost,
-}
-
-/// What became of the wish to read what is kept beside a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Loaded {
-    /// Its stored form. The claim held when it was read.
-    Kept(Vec<u8>),
-    /// There is none any more.
-    Missing,
-    /// The job is no longer the caller's.
-    Lost,
-}
-
-/// How an attempt ends.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Settlement {
-    /// The job is done.
-    Finish,
-    /// The commit is graded; its comment waits for its turn. Counts nothing.
-    Grade(Grade),
-    /// It failed; try again after the delay. Counts a failure.
-    Retry {
-        /// How long to wait.
-        delay: Duration,
-        /// Why, in words.
-        reason: String,
-    },
-    /// It cannot go on yet, through no fault of its own. Counts nothing.
-    Defer {
-        /// How long to wait.
-        delay: Duration,
-        /// Why, in words.
-        reason: String,
-    },
-    /// The worker gives it back, due at once. Counts nothing.
-    Release {
-        /// Why, in words.
-        reason: String,
-    },
-    /// It will not be tried again. Counts a failure.
-    Bury {
-        /// Why, in words.
-        reason: String,
-    },
-}
-
-/// What became of a [`Settlement`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// It was done.
-    Done,
-    /// It was done before, by the same fence: a repeat after a lost reply.
-    Already,
-    /// A client had asked to cancel the job; it is cancelled.
-    Cancelled,
-    /// Another claim holds the job, or it has ended. Nothing was changed.
-    Stale,
-    /// There is no such job any more.
-    Gone,
-}
-
-/// What a renewal says about one lease.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Renewed {
-    /// It runs for another term.
-    Kept,
-    /// It runs for another term; a client asks to cancel the job.
-    CancelAsked,
-    /// The job is no longer the caller's.
-    Lost,
 }

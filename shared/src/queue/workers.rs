@@ -5,8 +5,8 @@ use std::time::Duration;
 use redis::Value;
 
 use super::{
-    Advanced, BATCH_MAX, Batch, ClaimRequest, LANES, Loaded, Queue, QueueError, Renewed, Settled,
-    Settlement, Terms, keys, reply,
+    Advanced, AttemptEnd, BATCH_MAX, Batch, ClaimRequest, LANES, Loaded, Queue, QueueError,
+    Renewed, Settled, Settlement, Terms, keys, reply,
 };
 use crate::job::{Fence, JobId, Stage};
 use crate::span::whole_ms;
@@ -204,22 +204,32 @@ impl Queue {
         self.send::<Value>("depart", &forget).await.map(|_| ())
     }
 
-    /// Finishes jobs: one answer for each, in order.
-    pub async fn finish(&self, claims: &[(JobId, Fence)]) -> Result<Vec<Settled>, QueueError> {
+    /// Finishes jobs: one answer for each, in order. `statuses` are those of the last
+    /// answers that the attempts got from outside, in the same order; for what is beyond
+    /// its end there is none.
+    pub async fn finish(
+        &self,
+        claims: &[(JobId, Fence)],
+        statuses: &[Option<u16>],
+    ) -> Result<Vec<Settled>, QueueError> {
         let mut call = self.function("finish");
-        for (id, fence) in claims {
-            call = call.arg(id.to_string()).arg(fence.as_str());
+        for (place, (id, fence)) in claims.iter().enumerate() {
+            call = call
+                .arg(id.to_string())
+                .arg(fence.as_str())
+                .arg(digits(statuses.get(place).copied().flatten()));
         }
         self.call(call, reply::settled).await
     }
 
     /// Settles one job.
-    pub async fn settle(
+    pub async fn settle<'a>(
         &self,
         id: JobId,
         fence: &Fence,
-        settlement: &Settlement,
+        end: impl Into<AttemptEnd<'a>>,
     ) -> Result<Settled, QueueError> {
+        let AttemptEnd { settlement, status } = end.into();
         let back = |function, delay: Duration, reason: &str| {
             self.function(function)
                 .arg(whole_ms(self.0.terms.job_max_age))
@@ -227,12 +237,14 @@ impl Queue {
                 .arg(fence.as_str())
                 .arg(whole_ms(delay))
                 .arg(start_of(reason))
+                .arg(digits(status))
         };
         let call = match settlement {
             Settlement::Finish => self
                 .function("finish")
                 .arg(id.to_string())
-                .arg(fence.as_str()),
+                .arg(fence.as_str())
+                .arg(digits(status)),
             Settlement::Grade(grade) => {
                 let words = format!("{} of {} requirements are met", grade.passed, grade.total);
                 back("grade", Duration::ZERO, &words)
@@ -246,7 +258,8 @@ impl Queue {
                 .function("bury")
                 .arg(id.to_string())
                 .arg(fence.as_str())
-                .arg(start_of(reason)),
+                .arg(start_of(reason))
+                .arg(digits(status)),
         };
         let codes = self.call(call, reply::settled).await?;
         codes.first().copied().ok_or(QueueError::Corrupt {
@@ -266,6 +279,11 @@ impl Queue {
             .arg(jitter);
         self.call(call, reply::reaped).await
     }
+}
+
+/// A status as the functions take it.
+fn digits(status: Option<u16>) -> String {
+    status.map(|status| status.to_string()).unwrap_or_default()
 }
 
 /// As much of a reason as is stored: a panic can bring any amount of words.

@@ -13,9 +13,10 @@ use super::{Door, OPS, PATIENCE, SHOP, ask, assert_problem};
 const LISTENER: (&str, &str) = ("OPERATOR_LISTEN", "127.0.0.1:0");
 
 /// The routes of operators, with a body that does nothing.
-fn routes() -> [(Method, &'static str, Option<Value>); 2] {
+fn routes() -> [(Method, &'static str, Option<Value>); 3] {
     [
         (Method::GET, "/metrics", None),
+        (Method::GET, "/destinations", None),
         (Method::POST, "/tasks/retry", Some(json!({}))),
     ]
 }
@@ -52,6 +53,9 @@ async fn without_one_they_need_an_operator_s_key_or_none_where_none_are_set() {
         assert_eq!(send(&with_keys, Some(OPS)).await.status, 200, "{path}");
         assert_eq!(send(&without, None).await.status, 200, "{path}");
     }
+    let enable = "/destinations/default/enable";
+    let refused = ask(&with_keys.clients, Method::POST, enable, Some(SHOP), None).await;
+    assert_problem(&refused, 403, "operators-only");
 }
 
 #[tokio::test]

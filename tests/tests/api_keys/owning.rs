@@ -166,7 +166,7 @@ async fn each_state_s_list_is_one_s_own() {
             .map(|one| (one.job.id, one.fence.clone()))
             .collect();
         match state {
-            "succeeded" => drop(door.queue.finish(&ids).await.unwrap()),
+            "succeeded" => drop(door.queue.finish(&ids, &[]).await.unwrap()),
             "running" => {}
             _ => {
                 for (id, fence) in ids {

@@ -21,7 +21,7 @@ async fn a_job_that_crashed_three_times_waits_for_a_worker_that_holds_nothing_an
     );
     let neighbour = claim_of(&batch.jobs[1]);
     assert_eq!(
-        queue.queue.finish(&[neighbour]).await.unwrap(),
+        queue.queue.finish(&[neighbour], &[]).await.unwrap(),
         [Settled::Done]
     );
     assert_eq!(queue.let_leases_run_out().await, 1);

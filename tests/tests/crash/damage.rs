@@ -178,7 +178,7 @@ async fn a_lock_whose_job_is_missing_ended_or_in_no_set_is_taken_over() {
     assert!(matches!(queue.submit("hello").await, Submitted::Duplicate(live) if live.id == id));
 
     let claim = claim_of(&queue.claim_one("worker").await);
-    queue.queue.finish(&[claim]).await.unwrap();
+    queue.queue.finish(&[claim], &[]).await.unwrap();
     let () = queue.redis.set(&lock, id.to_string()).await.unwrap();
     let second = queue.accepted("hello").await;
     assert_eq!(
@@ -245,7 +245,7 @@ async fn no_key_that_is_deleted_by_hand_wedges_the_queue() {
         let lost = key == "job:<id>";
         let expected = if lost { Renewed::Lost } else { Renewed::Kept };
         assert_eq!(renewed, [expected], "{key}");
-        queue.queue.finish(lease).await.unwrap();
+        queue.queue.finish(lease, &[]).await.unwrap();
         // What was under a lease may have to be taken back first.
         queue.let_leases_run_out().await;
         queue.pass(LONG * 2).await;
@@ -269,7 +269,7 @@ async fn work_off(queue: &mut VirtualQueue, key: &str) {
         let Some(claimed) = batch.jobs.first() else {
             return;
         };
-        let settled = queue.queue.finish(&[claim_of(claimed)]).await.unwrap();
+        let settled = queue.queue.finish(&[claim_of(claimed)], &[]).await.unwrap();
         assert_eq!(settled, [Settled::Done], "{key}");
     }
     panic!("{key}: the queue gives jobs without end");

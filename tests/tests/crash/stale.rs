@@ -48,7 +48,7 @@ async fn nothing_comes_of(
         let answer = redis.settle(*id, fence, &settlement).await.unwrap();
         assert_eq!(answer, Settled::Stale, "{settlement:?}");
     }
-    let batch = redis.finish(std::slice::from_ref(late)).await.unwrap();
+    let batch = redis.finish(std::slice::from_ref(late), &[]).await.unwrap();
     assert_eq!(batch, [Settled::Stale]);
     let renewed = redis
         .renew("first", &[], std::slice::from_ref(late))
@@ -89,7 +89,10 @@ async fn a_worker_whose_lease_was_reaped_changes_nothing_whatever_became_of_the_
     );
     nothing_comes_of(&queue, &late).await;
     let claim = claim_of(&queue.claim_one("second").await);
-    assert_eq!(queue.queue.finish(&[claim]).await.unwrap(), [Settled::Done]);
+    assert_eq!(
+        queue.queue.finish(&[claim], &[]).await.unwrap(),
+        [Settled::Done]
+    );
     nothing_comes_of(&queue, &late).await;
     let job = queue.queue.explain(id).await.unwrap().unwrap().job;
     assert_eq!(
@@ -104,7 +107,10 @@ async fn a_lease_past_its_time_still_counts_until_it_is_reaped() {
     queue.accepted("hello").await;
     let claim = claim_of(&queue.claim_one("slow").await);
     queue.pass(LONG).await;
-    assert_eq!(queue.queue.finish(&[claim]).await.unwrap(), [Settled::Done]);
+    assert_eq!(
+        queue.queue.finish(&[claim], &[]).await.unwrap(),
+        [Settled::Done]
+    );
 }
 
 #[tokio::test]

@@ -11,7 +11,9 @@ use hookme_shared::destination::Destination;
 use hookme_shared::job::{JobId, State};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Submission, Work};
-use hookme_tests::House;
+use hookme_tests::receiver::Answer;
+use hookme_tests::site::SiteOptions;
+use hookme_tests::{House, Receiver, Site};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -136,6 +138,59 @@ async fn no_worker_connects_to_a_url_that_leads_inside() {
 }
 
 #[tokio::test]
+async fn no_redirect_of_a_receiver_is_followed_inside() {
+    let flags = [
+        "--webhook-allow-http=true",
+        "--webhook-allowed-cidrs=127.0.0.0/8",
+        "--retry-max-attempts=0",
+    ];
+    let mut house = House::start().await.unwrap();
+    let api = house
+        .api(&[flags[0], flags[1], "--schedule-interval=0"])
+        .await
+        .unwrap();
+    house.worker(&flags).await.unwrap();
+    let (own, trap) = (Receiver::start().await.unwrap(), Trap::set().await);
+    let inside = format!("http://127.0.0.1:{}/", trap.port);
+    for (number, status) in [301, 302, 303, 307, 308].into_iter().enumerate() {
+        own.answer(vec![Answer::Status(
+            status,
+            vec![("location".to_owned(), inside.clone())],
+        )]);
+        let mut task = report(&format!("moved-{number}"));
+        task["webhook_url"] = json!(own.url());
+        let ended = house
+            .ended(submit(&api, task).await, PATIENCE)
+            .await
+            .unwrap();
+        assert_eq!(ended.job.state, State::Dead, "{status}: {ended:?}");
+    }
+    assert_eq!((own.count(), trap.caught()), (5, 0));
+}
+
+#[tokio::test]
+async fn a_proxy_in_the_environment_is_asked_for_nothing() {
+    let trap = Trap::set().await;
+    let proxy = format!("http://127.0.0.1:{}", trap.port);
+    let names = [
+        "HTTP_PROXY",
+        "http_proxy",
+        "HTTPS_PROXY",
+        "https_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ];
+    let options = names.iter().fold(SiteOptions::default(), |options, name| {
+        options.with(name, &proxy)
+    });
+    let site = Site::start(options).await.unwrap();
+    let id = site.submit("octocat", "hello").await.unwrap();
+    site.all_ended(PATIENCE).await.unwrap();
+    assert_eq!(site.job(id).await.unwrap().job.state, State::Succeeded);
+    assert_eq!((site.receiver.count(), trap.caught()), (1, 0));
+}
+
+#[tokio::test]
 async fn what_the_operator_allows_is_reached_and_the_default_is_left_alone() {
     let flags = [
         "--webhook-allow-http=true",
@@ -147,7 +202,7 @@ async fn what_the_operator_allows_is_reached_and_the_default_is_left_alone() {
         .await
         .unwrap();
     house.worker(&flags).await.unwrap();
-    let own = hookme_tests::Receiver::start().await.unwrap();
+    let own = Receiver::start().await.unwrap();
     let mut task = report("allowed");
     task["webhook_url"] = json!(format!("{}?key=1", own.url()));
     let (to_own, to_default) = (

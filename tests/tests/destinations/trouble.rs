@@ -57,6 +57,7 @@ async fn jobs_wait_for_an_origin_that_fails_without_a_failure_and_others_go_on()
     // What comes later waits from the start, and GitHub is not asked in vain.
     let asked = house.github.requests().len();
     task["repository"] = json!("second");
+    task["webhook_url"] = json!(format!("{}/elsewhere", failing.url()));
     let second = submit(&api, task).await;
     let waits = house
         .job_when(second, PATIENCE, waits_for_its_origin)

@@ -74,12 +74,14 @@ impl Life {
 
     pub(crate) fn expected(self) -> End {
         match self {
-            Self::Retried => End::of(State::Succeeded, 1, &["retry"], 2, 1),
-            Self::BuriedAndRevived => End::of(State::Succeeded, 0, &["bury", "revive"], 1, 1),
+            Self::Retried => End::of(State::Succeeded, 1, &["retry", "finish"], 2, 1),
+            Self::BuriedAndRevived => {
+                End::of(State::Succeeded, 0, &["bury", "revive", "finish"], 1, 1)
+            }
             Self::Cancelled => End::of(State::Cancelled, 0, &[], 0, 0),
             Self::CancelledWhileRunning => End::of(State::Cancelled, 0, &[], 1, 1),
             Self::Deferred => End::of(State::Cancelled, 0, &["defer"], 0, 0),
-            Self::Crashed => End::of(State::Succeeded, 0, &["crash"], 2, 1),
+            Self::Crashed => End::of(State::Succeeded, 0, &["crash", "finish"], 2, 1),
         }
     }
 }

@@ -118,3 +118,26 @@ async fn a_body_that_could_not_be_kept_has_one_number_although_its_answer_was_lo
         assert_eq!(site.left_over_keys().await.unwrap(), Vec::<String>::new());
     }
 }
+
+#[tokio::test]
+async fn a_delivery_whose_permit_was_lost_on_the_way_is_made_once_and_without_a_failure() {
+    for function in ["destination_enter", "destination_leave"] {
+        for lost in [Lost::Request, Lost::Reply] {
+            let options = SiteOptions {
+                proxy: true,
+                ..SiteOptions::default()
+            };
+            let site = Site::start(options).await.unwrap();
+            lose(&site, lost, function);
+            let id = site.submit(OWNER, "hello").await.unwrap();
+            site.all_ended(PATIENCE).await.unwrap();
+            let case = format!("{lost:?} of {function}");
+            assert_eq!(site.proxy.as_ref().unwrap().dropped(), 1, "{case}");
+            let end = end_of(&site, id).await;
+            assert_eq!((end.state, end.failures), (State::Succeeded, 0), "{case}");
+            assert_eq!((end.deliveries, end.bodies), (1, 1), "{case}");
+            // What was granted and never taken back ends with its term.
+            assert_eq!(site.left_over_keys().await.unwrap(), Vec::<String>::new());
+        }
+    }
+}

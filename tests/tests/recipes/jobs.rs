@@ -44,7 +44,7 @@ impl Jobs {
         };
         queue.settle(retried, &fence, &retry).await.unwrap();
         let (succeeded, fence) = claim(queue, "succeeded").await;
-        queue.finish(&[(succeeded, fence)]).await.unwrap();
+        queue.finish(&[(succeeded, fence)], &[]).await.unwrap();
         let cancelled = by_hand::submit(queue, "cancelled", HOUR).await.unwrap();
         queue.cancel(cancelled).await.unwrap();
         let (running, _) = claim(queue, "running").await;

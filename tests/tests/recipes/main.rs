@@ -3,21 +3,25 @@
 
 #![cfg(test)]
 
+mod findings;
 mod jobs;
 
 use std::path::Path;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use hookme_shared::destination::{DEFAULT_ID, Destination};
 use hookme_shared::job::JobId;
 use hookme_shared::queue::{
-    Address, Class, Clock, Identity, Outcome, Pace, Queue, Release, Resource, Terms, Want,
+    Address, Class, Clock, DeliveryOutcome, Entry, Identity, Outcome, Pace, Queue, Release,
+    Resource, Return, Terms, Want,
 };
 use hookme_shared::secret::Secret;
 use hookme_tests::redis_server::RedisOptions;
 use hookme_tests::{RedisServer, by_hand, eventually};
 
-use jobs::{COMMENT_URL, Jobs};
+use findings::findings;
+use jobs::Jobs;
 
 const HEADING: &str = "## Looking inside with redis-cli";
 /// What the section tells the reader to put in the place of `redis-cli`.
@@ -93,6 +97,29 @@ async fn be_refused(queue: &Queue) {
         .github_release(&identity, 0.0, &[refused])
         .await
         .unwrap();
+}
+
+/// The operator's webhook is sent something, and wants no more.
+async fn be_gone(queue: &Queue) {
+    let webhook = Destination::new("https://hooks.example.com/in".parse().unwrap());
+    queue.declare_destination(&webhook).await.unwrap();
+    let entry = Entry {
+        lease: "lease".to_owned(),
+        destination: DEFAULT_ID.to_owned(),
+        url: webhook.to_string(),
+        origin: webhook.origin(),
+    };
+    let gone = Return {
+        lease: entry.lease.clone(),
+        destination: entry.destination.clone(),
+        origin: entry.origin.clone(),
+        outcome: DeliveryOutcome::Gone,
+        started_ms: 0,
+        slow: None,
+        reason: "the webhook answered 410".to_owned(),
+    };
+    queue.enter_destinations(HOUR, 1, &[entry]).await.unwrap();
+    queue.leave_destinations(&[gone]).await.unwrap();
 }
 
 /// Fields of a record that no job has a value for: they are called otherwise by now.
@@ -180,6 +207,7 @@ async fn every_command_of_the_readme_runs_and_shows_what_it_promises() {
     connected.await.unwrap();
     let jobs = Jobs::make(&queue, &hasty).await;
     be_refused(&queue).await;
+    be_gone(&queue).await;
     let commands = commands();
     assert!(
         commands.len() >= COMMANDS_MIN,
@@ -214,121 +242,8 @@ async fn every_command_of_the_readme_runs_and_shows_what_it_promises() {
     promises(&printed, &jobs);
 }
 
-/// What the section says that a reader can find out: what, by which command, about
-/// which job, and what is printed then.
-type Finding = (&'static str, &'static str, JobId, Vec<String>);
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(ToString::to_string).collect()
-}
-
-fn its_id(id: JobId) -> Vec<String> {
-    vec![id.to_string()]
-}
-
-fn findings(jobs: &Jobs) -> Vec<Finding> {
-    let (waiting, retried, running, dead) = (jobs.waiting, jobs.retried, jobs.running, jobs.dead);
-    let due = "retry deliver by-hand the webhook answered 503";
-    vec![
-        ("what waits", "scheduled:fetch", waiting, its_id(waiting)),
-        (
-            "what is to be delivered",
-            "scheduled:deliver",
-            retried,
-            its_id(retried),
-        ),
-        ("what runs", ":running", running, its_id(running)),
-        (
-            "who holds it",
-            ":job:",
-            running,
-            words(&["running", by_hand::WORKER]),
-        ),
-        ("who works", ":worker", running, words(&[by_hand::WORKER])),
-        (
-            "why it waits",
-            "hookme_explain",
-            waiting,
-            words(&["as its task asked"]),
-        ),
-        (
-            "why it waits again",
-            "hookme_explain",
-            retried,
-            words(&["to try again: the webhook answered 503"]),
-        ),
-        ("what happened to it", ":history:", retried, words(&[due])),
-        ("what died", ":dead", dead, its_id(dead)),
-        (
-            "why it died",
-            ":job:",
-            dead,
-            words(&["GitHub has no repository octocat/dead"]),
-        ),
-        (
-            "who has a repository",
-            ":lock:octocat/hello-world",
-            waiting,
-            its_id(waiting),
-        ),
-        (
-            "whose limits count",
-            ":github:identities",
-            waiting,
-            words(&[IDENTITY]),
-        ),
-        (
-            "what GitHub refused",
-            "HGETALL \"{hookme}:github:limits",
-            waiting,
-            words(&["token:fingerprint:until_ms", ":request_id\n5AFE:1D00"]),
-        ),
-        (
-            "how many there are",
-            "hookme_counts",
-            waiting,
-            words(&["scheduled:fetch\n1\n", "running\n1\n"]),
-        ),
-    ]
-}
-
-fn findings_of_feedback(jobs: &Jobs) -> Vec<Finding> {
-    vec![
-        (
-            "what is to be graded",
-            "scheduled:grade",
-            jobs.ungraded,
-            its_id(jobs.ungraded),
-        ),
-        (
-            "whose comment is to be made",
-            "scheduled:comment",
-            jobs.graded,
-            its_id(jobs.graded),
-        ),
-        (
-            "what a commit came to",
-            ":job:",
-            jobs.commented,
-            words(&["1\n2\n", COMMENT_URL]),
-        ),
-        (
-            "what was found",
-            ":evaluation:",
-            jobs.ungraded,
-            words(&["\"description\""]),
-        ),
-        (
-            "the jobs of a pull request",
-            ":pull_request:",
-            jobs.ungraded,
-            its_id(jobs.ungraded),
-        ),
-    ]
-}
-
 fn promises(printed: &Printed, jobs: &Jobs) {
-    for (what, command, about, expected) in [findings(jobs), findings_of_feedback(jobs)].concat() {
+    for (what, command, about, expected) in findings(jobs) {
         let expected: Vec<_> = expected.iter().map(String::as_str).collect();
         assert!(
             printed.shows(command, about, &expected),

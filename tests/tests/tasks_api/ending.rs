@@ -99,7 +99,7 @@ async fn what_has_ended_cannot_be_cancelled() {
     let succeeded = submit(&house.queue, "succeeded").await;
     house
         .queue
-        .finish(&[claim_one(&house.queue).await])
+        .finish(&[claim_one(&house.queue).await], &[])
         .await
         .unwrap();
     assert_problem(
@@ -176,7 +176,7 @@ async fn only_a_dead_task_can_be_retried() {
         409,
         "the task is running, not dead",
     );
-    house.queue.finish(&[claim]).await.unwrap();
+    house.queue.finish(&[claim], &[]).await.unwrap();
     assert_problem(
         &api.revive(id).await.unwrap(),
         409,

@@ -23,7 +23,7 @@ async fn the_same_key_and_body_are_the_first_task_again_also_after_it_has_ended(
     }
     house
         .queue
-        .finish(&[claim_one(&house.queue).await])
+        .finish(&[claim_one(&house.queue).await], &[])
         .await
         .unwrap();
 

@@ -192,7 +192,7 @@ async fn many_in_every_state(house: &House) -> [(State, BTreeSet<String>); 5] {
     };
     let running = taken(&queue, "running", 120).await;
     let succeeded = taken(&queue, "succeeded", 120).await;
-    queue.finish(&succeeded).await.unwrap();
+    queue.finish(&succeeded, &[]).await.unwrap();
     let dead = taken(&queue, "dead", 120).await;
     for (id, fence) in &dead {
         let reason = "why".to_owned();

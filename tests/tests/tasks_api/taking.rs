@@ -150,7 +150,7 @@ async fn an_ended_task_is_in_nobody_s_way() {
         (200, first)
     );
     assert_eq!(duplicate.body["state"], "running");
-    house.queue.finish(&[claim]).await.unwrap();
+    house.queue.finish(&[claim], &[]).await.unwrap();
     let second = api.submit("octocat", "hello", None).await.unwrap();
     assert_ne!(first, second);
 }
@@ -210,7 +210,7 @@ async fn at_the_limit_a_new_task_is_told_when_to_come_back_and_a_duplicate_is_no
         "field username is required",
     );
 
-    house.queue.finish(&[claim]).await.unwrap();
+    house.queue.finish(&[claim], &[]).await.unwrap();
     api.submit("octocat", "three", None).await.unwrap();
     assert_eq!(live(&counts(&house).await), 2);
 }

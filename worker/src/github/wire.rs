@@ -8,6 +8,7 @@ use reqwest::{Client, Method, Request, StatusCode};
 
 use super::Failure;
 use crate::http::{self, ClientError, ReadError};
+use crate::last_answer;
 use crate::policy::hiding::hide;
 use crate::settings::github::GithubSettings;
 
@@ -70,8 +71,10 @@ impl Wire {
             .extend(headers.map(|(name, value)| (name.clone(), value.clone())));
         // GraphQL tells its errors with 200.
         let is_data = request.method() == Method::GET;
+        last_answer::forget();
         let answer = self.http.execute(request).await;
         let mut response = answer.map_err(|error| unanswered(subject, error))?;
+        last_answer::note(response.status());
         let at = Instant::now();
         let (status, headers) = (response.status(), std::mem::take(response.headers_mut()));
         let body = if status.is_success() {

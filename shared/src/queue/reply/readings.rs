@@ -33,9 +33,9 @@ pub(in super::super) fn explanation(id: JobId, value: Value) -> Read<Option<Expl
     }))
 }
 
-/// `<at_ms> <attempt> <event> <stage> <worker or -> <text>`
+/// `<at_ms> <attempt> <event> <stage> <worker or -> <duration_ms or -> <status or -> <text>`
 fn history_entry(line: &str) -> Read<HistoryEntry> {
-    let mut parts = line.splitn(6, ' ');
+    let mut parts = line.splitn(8, ' ');
     let mut next = || {
         parts
             .next()
@@ -46,7 +46,9 @@ fn history_entry(line: &str) -> Read<HistoryEntry> {
         attempt: parse(next()?)?,
         event: next()?.to_owned(),
         stage: parse(next()?)?,
-        worker: Some(next()?).filter(|name| *name != "-").map(str::to_owned),
+        worker: known(next()?).map(str::to_owned),
+        duration_ms: known(next()?).map(parse).transpose()?,
+        status: known(next()?).map(parse).transpose()?,
         text: next()?.to_owned(),
     })
 }
@@ -69,6 +71,11 @@ pub(in super::super) fn page(value: Value) -> Read<Page> {
 }
 
 /// Reads the jobs of a listing: of each its id, its score and its record.
+/// A word that is not there is a hyphen.
+fn known(word: &str) -> Option<&str> {
+    Some(word).filter(|word| *word != "-")
+}
+
 pub(in super::super) fn found(value: Value) -> Read<Vec<Job>> {
     let mut jobs = Vec::new();
     for item in list(value)? {

@@ -115,6 +115,8 @@ impl Scene {
             ("GITHUB_READ_GAP", "0"),
             ("GITHUB_IN_FLIGHT", "0"),
             ("GITHUB_CACHE_MAX_BYTES", "0"),
+            // As for a receiver without limits.
+            ("WEBHOOK_IN_FLIGHT", "0"),
         ];
         all.extend(more);
         all

@@ -78,7 +78,7 @@ async fn feedback_that_has_its_comment_shows_where_it_is_wherever_it_is_listed()
     let queue = &house.queue;
     queue.open_comment(id, &fence).await.unwrap();
     assert!(queue.close_comment(id, &fence, Some(url)).await.unwrap());
-    queue.finish(&[(id, fence)]).await.unwrap();
+    queue.finish(&[(id, fence)], &[]).await.unwrap();
 
     let grade = json!({"passed": 1, "total": 3, "percentage": 33.33});
     let finished = json!(["finished", 7, sha('a'), grade, url, null]);
