@@ -30,6 +30,8 @@ const BODY_MAX_BYTES: usize = 64 * 1_024 * 1_024;
 pub enum Answer {
     /// This status and these headers, at once.
     Status(u16, Vec<(String, String)>),
+    /// This status, and what was sent as the body: the target and all headers.
+    Echo(u16),
     /// This status, that much later.
     Slow(Duration, u16),
     /// The delivery is taken and never answered.
@@ -211,8 +213,10 @@ impl State {
         if answer == Answer::Drop {
             return Err(Cut);
         }
+        let target = format!("{}\n{:?}", request.uri(), request.headers());
         self.take(request).await?;
         match answer {
+            Answer::Echo(code) => Ok(respond(code, &[], Body::from(target))),
             Answer::Status(code, headers) => Ok(respond(code, &headers, Body::empty())),
             Answer::Slow(delay, code) => {
                 sleep(delay).await;

@@ -18,7 +18,7 @@ use url::Url;
 
 use crate::http::{self, ClientError};
 use crate::last_answer;
-use crate::policy::delivery;
+use crate::policy::{delivery, hiding};
 use crate::settings::webhook::WebhookSettings;
 use crate::signature::Signer;
 use crate::vetting::{SystemLookup, Vetting};
@@ -141,7 +141,7 @@ impl Deliverer {
         match client.execute(request).await {
             Ok(response) => {
                 last_answer::note(response.status());
-                self.read_answer(response).await
+                self.read_answer(url, response).await
             }
             Err(error) => Delivery::Retry {
                 status: None,
@@ -176,13 +176,15 @@ impl Deliverer {
         request
     }
 
-    async fn read_answer(&self, mut response: Response) -> Delivery {
+    async fn read_answer(&self, url: &Url, mut response: Response) -> Delivery {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         if response.content_length() == Some(0) {
             return delivery::read(status, &headers, b"");
         }
         let start = http::read_start(response, ANSWER_BYTES_MAX, self.answer_time_max).await;
+        // A receiver may say what it was asked.
+        let start = hiding::hide(&start, &hiding::secrets_of(url));
         delivery::read(status, &headers, &start)
     }
 }

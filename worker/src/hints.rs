@@ -59,7 +59,6 @@ pub async fn listen(queue: Queue, bell: Bell, done: CancellationToken) {
             Ok(false) => {}
             Err(error) => {
                 tracing::debug!(%error, "cannot listen for hints; due jobs are looked for at intervals");
-                connection = None;
                 let _elapsed = tokio::time::timeout(AWAY, done.cancelled()).await;
             }
         }
@@ -73,9 +72,11 @@ async fn wait_once(
 ) -> Result<bool, QueueError> {
     // The sender lives as long as the bell that this task holds.
     let _is_open = idle.wait_for(|idle| *idle).await.is_ok();
-    let hints = match connection {
+    let hints = match connection.take() {
         Some(hints) => hints,
-        None => connection.insert(queue.hints().await?),
+        None => queue.hints().await?,
     };
-    hints.wait(WAIT).await
+    let (hints, came) = hints.wait(WAIT).await?;
+    *connection = Some(hints);
+    Ok(came)
 }

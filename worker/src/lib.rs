@@ -1,6 +1,6 @@
 //! The worker: claims due jobs, does what each is for, and settles.
 //!
-//! On the line, in this order: [`claimer`], [`runner`] with [`kinds`], [`settler`]. A
+//! On the line, in this order: [`claimer`], [`runner`] with [`kinds`](mod@kinds), [`settler`]. A
 //! report's story is [`reporter`] ([`fetch`] through [`github`], [`deliver`]), that of
 //! feedback [`commenter`] ([`feedback`] through [`github`], [`deliver`]). Beside it: [`heartbeat`], [`reaper`], [`hints`].
 //! The rules stand in [`policy`]; nothing there touches the world.

@@ -1,5 +1,5 @@
-//! The connections to Redis: one for the hot path, shared by all calls, and dedicated
-//! ones for what blocks.
+//! The connections to Redis: one for the hot path, shared by all calls, and a pool that
+//! hands out dedicated ones for what blocks.
 //!
 //! One multiplexed connection is faster than a pool, because it pipelines by
 //! itself; but a call that blocks would block all others on it. The client library's own
@@ -10,12 +10,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use deadpool_redis::Connection;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, RedisError, RedisResult};
 
 use super::Address;
+use super::dedicated::Dedicated;
 use super::whereabouts::Whereabouts;
 
 /// After so many time-outs in a row the connection is replaced: a peer behind
@@ -31,6 +33,7 @@ pub(super) struct Connections {
     response_timeout: Duration,
     hot: Mutex<Hot>,
     timeouts: AtomicU32,
+    dedicated: Dedicated,
 }
 
 /// The shared connection, and how many there were before it.
@@ -53,6 +56,7 @@ impl Connections {
                 made: None,
             }),
             timeouts: AtomicU32::new(0),
+            dedicated: Dedicated::default(),
         })
     }
 
@@ -72,9 +76,10 @@ impl Connections {
         answer
     }
 
-    /// A connection of its own, for what blocks.
-    pub(super) async fn dedicated(&self) -> RedisResult<MultiplexedConnection> {
-        self.whereabouts.connect(self.response_timeout).await
+    /// A connection of its own out of the pool, for what blocks.
+    pub(super) async fn dedicated(&self) -> RedisResult<Connection> {
+        let (whereabouts, patience) = (&self.whereabouts, self.response_timeout);
+        self.dedicated.get(whereabouts, patience).await
     }
 
     /// The name of the Redis user.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool_redis::Connection;
 use redis::{RedisError, Value};
 
 use super::{Queue, QueueError, classify, keys};
@@ -33,13 +34,14 @@ impl Queue {
 
 /// Waits for hints that something became due sooner.
 pub struct Hints {
-    connection: redis::aio::MultiplexedConnection,
+    connection: Connection,
     wake: String,
 }
 
 impl Hints {
-    /// Waits for a hint, at most `longest`; says whether one came.
-    pub async fn wait(&mut self, longest: Duration) -> Result<bool, QueueError> {
+    /// Waits for a hint, at most `longest`; says whether one came. After a failure the
+    /// connection is over: it may still wait, or lead to what is no master any more.
+    pub async fn wait(mut self, longest: Duration) -> Result<(Self, bool), QueueError> {
         // The connection's own time-out is for calls that are answered at once.
         self.connection
             .set_response_timeout(longest + Duration::from_secs(2));
@@ -48,8 +50,12 @@ impl Hints {
             .arg(longest.as_secs_f64())
             .query_async(&mut self.connection)
             .await;
-        popped
-            .map(|value| value != Value::Nil)
-            .map_err(|error| classify(WAIT_FOR_HINT, error))
+        match popped {
+            Ok(value) => Ok((self, value != Value::Nil)),
+            Err(error) => {
+                drop(Connection::take(self.connection));
+                Err(classify(WAIT_FOR_HINT, error))
+            }
+        }
     }
 }

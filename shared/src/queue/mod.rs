@@ -8,6 +8,7 @@
 mod checks;
 mod clients;
 mod connection;
+mod dedicated;
 mod destinations;
 mod error;
 mod github;

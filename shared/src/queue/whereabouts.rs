@@ -42,6 +42,9 @@ pub(super) struct Sentinels {
     authority: Option<CertificateAuthority>,
 }
 
+/// A master's address and a connection to it.
+type Found = (ConnectionInfo, MultiplexedConnection);
+
 impl Whereabouts {
     /// Reads a URL, of Redis or of Sentinels:
     /// `redis+sentinel://[user:password@]host[:port][,host[:port]]/service[/database]`,
@@ -103,14 +106,16 @@ impl Whereabouts {
     pub(super) async fn connect(&self, patience: Duration) -> RedisResult<MultiplexedConnection> {
         match self {
             Self::Fixed(info) => connect(info, patience).await,
-            Self::Sentinels(sentinels) => {
-                // All at once, because one that is away must not cost the time of the others.
-                let tries = sentinels.asked.iter();
-                let tries = tries.map(|sentinel| Box::pin(sentinels.ask(sentinel, patience)));
-                let found = tokio::time::timeout(patience, select_ok(tries)).await;
-                let late = || std::io::Error::from(std::io::ErrorKind::TimedOut);
-                Ok(found.map_err(|_elapsed| RedisError::from(late()))??.0)
-            }
+            Self::Sentinels(sentinels) => Ok(sentinels.find(patience).await?.1),
+        }
+    }
+
+    /// Where Redis is now: the one address, or that of a master, which was asked what it
+    /// is. Takes `patience` at most.
+    pub(super) async fn place(&self, patience: Duration) -> RedisResult<ConnectionInfo> {
+        match self {
+            Self::Fixed(info) => Ok(*info.clone()),
+            Self::Sentinels(sentinels) => Ok(sentinels.find(patience).await?.0),
         }
     }
 }
@@ -132,12 +137,18 @@ impl Sentinels {
         info(&url, self.authority.as_ref())
     }
 
+    /// Where the first Sentinel to answer says that a master is, and a connection there.
+    async fn find(&self, patience: Duration) -> RedisResult<Found> {
+        // All at once, because one that is away must not cost the time of the others.
+        let tries = self.asked.iter();
+        let tries = tries.map(|sentinel| Box::pin(self.ask(sentinel, patience)));
+        let found = tokio::time::timeout(patience, select_ok(tries)).await;
+        let late = || std::io::Error::from(std::io::ErrorKind::TimedOut);
+        Ok(found.map_err(|_elapsed| RedisError::from(late()))??.0)
+    }
+
     /// Connects to the master that one Sentinel names, if it is one.
-    async fn ask(
-        &self,
-        sentinel: &ConnectionInfo,
-        patience: Duration,
-    ) -> RedisResult<MultiplexedConnection> {
+    async fn ask(&self, sentinel: &ConnectionInfo, patience: Duration) -> RedisResult<Found> {
         let mut connection = connect(sentinel, patience).await?;
         let place: Option<(String, u16)> = redis::cmd("SENTINEL")
             .arg("GET-MASTER-ADDR-BY-NAME")
@@ -145,14 +156,15 @@ impl Sentinels {
             .query_async(&mut connection)
             .await?;
         let (host, port) = place.ok_or_else(|| not_found("Sentinel does not know this service"))?;
-        let mut master = connect(&self.master_at(&host, port)?, patience).await?;
+        let info = self.master_at(&host, port)?;
+        let mut master = connect(&info, patience).await?;
         // Not ROLE, which needs a right that nothing else here does.
         let replication: String = redis::cmd("INFO")
             .arg("replication")
             .query_async(&mut master)
             .await?;
         if replication.lines().any(|line| line.trim() == "role:master") {
-            Ok(master)
+            Ok((info, master))
         } else {
             Err(not_found("whom Sentinel names as the master is none"))
         }
@@ -165,12 +177,16 @@ fn not_found(what: &'static str) -> RedisError {
 }
 
 async fn connect(info: &ConnectionInfo, patience: Duration) -> RedisResult<MultiplexedConnection> {
-    let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(patience))
-        .set_response_timeout(Some(patience));
     Client::open(info.clone())?
-        .get_multiplexed_async_connection_with_config(&config)
+        .get_multiplexed_async_connection_with_config(&waiting(patience))
         .await
+}
+
+/// How a connection is made that waits so long for itself, and for each answer.
+pub(super) fn waiting(patience: Duration) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(patience))
+        .set_response_timeout(Some(patience))
 }
 
 fn info(url: &str, authority: Option<&CertificateAuthority>) -> RedisResult<ConnectionInfo> {

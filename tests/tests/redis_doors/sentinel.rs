@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
+use std::time::Duration;
 
 use hookme_shared::queue::Queue;
 use hookme_tests::by_hand;
@@ -10,6 +11,7 @@ use hookme_tests::process::free_port;
 use hookme_tests::redis_server::{Persistence, RedisOptions};
 use hookme_tests::site::SiteOptions;
 use hookme_tests::{RedisServer, Site, eventually};
+use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -19,6 +21,8 @@ use super::PATIENCE;
 use super::users::{queue, send};
 
 const SERVICE: &str = "mymaster";
+/// How long a wait for a hint is that does not come.
+const SOON: Duration = Duration::from_millis(50);
 
 async fn redis(arguments: &[&str]) -> RedisServer {
     let options = RedisOptions {
@@ -258,6 +262,55 @@ async fn a_sentinel_that_names_a_replica_is_not_believed() {
     let right = hosts(&right).replace("redis+sentinel://", "");
     let both = format!("{},{right}/{SERVICE}", hosts(&wrong));
     submitted(&queue(both), "hello").await;
+}
+
+/// How many connections a server has taken since it started.
+async fn connections_taken(admin: &mut MultiplexedConnection) -> String {
+    let info: String = redis::cmd("INFO")
+        .arg("stats")
+        .query_async(admin)
+        .await
+        .unwrap();
+    let mut lines = info.lines();
+    let taken = lines.find_map(|line| line.strip_prefix("total_connections_received:"));
+    taken.unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn hints_are_waited_for_at_the_new_master_after_the_old_one_refused_once() {
+    let (first, second) = (redis(&[]).await, redis(&[]).await);
+    let (ports, mut tasks) = ([first.port(), second.port()], JoinSet::new());
+    let queue = queue(liar(&mut tasks, ports.to_vec()).await);
+    let hints = queue.hints().await.unwrap();
+    let (hints, came) = hints.wait(SOON).await.unwrap();
+    assert!(!came);
+    let demote = format!("REPLICAOF 127.0.0.1 {}", second.port());
+    let mut admin = first.connection().await.unwrap();
+    send(&mut admin, &demote).await.unwrap();
+    assert!(hints.wait(SOON).await.is_err());
+    let mut admin = second.connection().await.unwrap();
+    send(&mut admin, "LPUSH {hookme}:wake sooner")
+        .await
+        .unwrap();
+    let hints = queue.hints().await.unwrap();
+    assert!(hints.wait(PATIENCE).await.unwrap().1);
+}
+
+#[tokio::test]
+async fn a_connection_on_which_a_wait_failed_is_never_used_again() {
+    let server = redis(&[]).await;
+    let mut admin = server.connection().await.unwrap();
+    let queue = queue(server.url());
+    let hints = queue.hints().await.unwrap();
+    // One that is well comes back out of the pool.
+    let before = connections_taken(&mut admin).await;
+    drop(hints.wait(SOON).await.unwrap());
+    let hints = queue.hints().await.unwrap();
+    assert_eq!(connections_taken(&mut admin).await, before);
+    send(&mut admin, "REPLICAOF 127.0.0.1 1").await.unwrap();
+    assert!(hints.wait(SOON).await.is_err());
+    let _other = queue.hints().await.unwrap();
+    assert_ne!(connections_taken(&mut admin).await, before);
 }
 
 /// A Sentinel that names these ports one after the other, the last one for ever,
