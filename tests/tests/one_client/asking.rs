@@ -97,10 +97,19 @@ async fn a_call_that_is_lost_holds_nobody_back_for_good() {
 #[tokio::test]
 async fn nothing_is_sent_to_github_while_redis_is_away() {
     let operator = format!("127.0.0.1:{}", free_port().unwrap());
-    let options = before_a_proxy()
-        .with("RUST_LOG", "info,hookme_worker=debug")
-        .with("OPERATOR_LISTEN", &operator);
-    let site = Site::start(options).await.unwrap();
+    let options = SiteOptions {
+        workers: 0,
+        ..before_a_proxy()
+    };
+    let mut site = Site::start(options).await.unwrap();
+    // The API would listen there too.
+    let variables = [
+        ("RUST_LOG", "info,hookme_worker=debug"),
+        ("OPERATOR_LISTEN", &operator),
+    ];
+    let worker = site.start_worker(&variables).unwrap();
+    worker.wait_for_log("taking jobs", PATIENCE).await.unwrap();
+    site.workers.push(worker);
     let long = RepositorySpec {
         issues: 3_000,
         ..RepositorySpec::default()
