@@ -38,14 +38,8 @@ struct Waiting {
     until: Instant,
     /// When it is worth asking for it.
     ask_at: Instant,
-    answer: oneshot::Sender<Result<Answer, QueueError>>,
-}
-
-/// What a delivery is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Answer {
-    Go { started_ms: u64 },
-    Closed(Closed),
+    /// A permit that nobody takes out of here is dropped, and so given back.
+    answer: oneshot::Sender<Result<Result<Permit, Closed>, QueueError>>,
 }
 
 /// Why nothing is to be sent now.
@@ -91,7 +85,8 @@ impl Destinations {
     #[must_use]
     pub fn start(queue: Queue, term: Duration, most: u32, beside: &TaskTracker) -> Self {
         let (messages, receiver) = mpsc::channel(MESSAGES_MAX);
-        let task = DestinationsTask::new(receiver, queue, term, most, beside.clone());
+        let own = messages.downgrade();
+        let task = DestinationsTask::new((own, receiver), queue, term, most, beside.clone());
         drop(beside.spawn(task.run()));
         Self {
             messages,
@@ -110,24 +105,18 @@ impl Destinations {
         let now = Instant::now();
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting {
-            entry: entry.clone(),
+            entry,
             until: now + PATIENCE,
             ask_at: now,
             answer,
         };
         let sent = self.messages.send(Message::Enter(waiting)).await;
         sent.map_err(|_| ended())?;
-        match answered.await.map_err(|_| ended())?? {
-            Answer::Go { started_ms } => Ok(Ok(Permit {
-                messages: self.messages.clone(),
-                entry: Some(entry),
-                started_ms,
-            })),
-            Answer::Closed(closed) => {
-                self.remember(entry.origin, &closed);
-                Ok(Err(closed))
-            }
+        let entered = answered.await.map_err(|_| ended())??;
+        if let Err(closed) = &entered {
+            self.remember(target.destination.origin(), closed);
         }
+        Ok(entered)
     }
 
     /// How long an origin is closed yet to all, as far as this process knows, and why.

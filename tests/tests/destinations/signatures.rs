@@ -1,6 +1,8 @@
 //! Deliveries that receivers verify with the library that the specification offers.
 
+use hookme_tests::Site;
 use hookme_tests::receiver::{Answer, Delivery};
+use hookme_tests::site::SiteOptions;
 use standardwebhooks::Webhook;
 
 use super::{PATIENCE, house, report, submit};
@@ -46,4 +48,14 @@ async fn without_a_secret_there_is_no_signature() {
     let delivery = house.receiver.deliveries().remove(0);
     assert_eq!(delivery.header("webhook-signature"), None);
     assert!(delivery.header("webhook-timestamp").is_some());
+}
+
+#[tokio::test]
+async fn a_worker_that_does_not_sign_says_so_when_it_starts() {
+    let unsigned = Site::start(SiteOptions::default()).await.unwrap();
+    let told = unsigned.workers[0].wait_for_log("deliveries are not signed", PATIENCE);
+    told.await.unwrap();
+    let options = SiteOptions::default().with("WEBHOOK_SECRETS", NEW);
+    let signed = Site::start(options).await.unwrap();
+    assert!(!signed.workers[0].log().contains("not signed"));
 }

@@ -1,13 +1,17 @@
 //! Whole workers before receivers that fail, are slow or ask for less.
 
+use hookme_shared::destination::Destination;
 use hookme_shared::job::State;
 use hookme_shared::queue::Explanation;
 use hookme_tests::receiver::Answer;
 use hookme_tests::site::ApiClient;
 use hookme_tests::{House, Receiver, eventually};
+use hookme_worker::deliver::Target;
+use hookme_worker::destinations::Destinations;
 use redis::AsyncCommands;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::{PATIENCE, report, submit};
 
@@ -162,4 +166,26 @@ async fn one_answer_429_spares_the_whole_origin_the_next_deliveries() {
     });
     let waits = waits.await.unwrap();
     assert_eq!((waits.job.failures, house.receiver.count()), (0, 1));
+}
+
+#[tokio::test]
+async fn a_permit_that_is_dropped_makes_room_for_the_next() {
+    let house = House::start().await.unwrap();
+    let term = std::time::Duration::from_secs(600);
+    let beside = TaskTracker::new();
+    let destinations = Destinations::start(house.queue.clone(), term, 1, &beside);
+    let target = Target {
+        destination: Destination::new("https://hooks.example.com/".parse().unwrap()),
+        is_default: false,
+    };
+    for _ in 0..3 {
+        // Without room it would be told to come again.
+        let permit = destinations.enter(&target).await.unwrap();
+        assert!(permit.is_ok());
+        drop(permit);
+    }
+    // The task ends with the last who could ask.
+    drop(destinations);
+    beside.close();
+    beside.wait().await;
 }

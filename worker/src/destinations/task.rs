@@ -5,14 +5,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use hookme_shared::job::Stage;
-use hookme_shared::queue::{
-    DeliveryOutcome, Entered, Entry, Left, OriginState, Queue, QueueError, Return,
-};
+use hookme_shared::queue::{Entered, Entry, Left, OriginState, Queue, QueueError, Return};
 use hookme_shared::span::whole_ms;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
-use super::{Answer, Closed, Message, Waiting, words};
+use super::{Closed, Message, Permit, Waiting, ended, words};
 
 /// Deliveries that one call asks for or takes back.
 const BATCH: usize = 64;
@@ -26,6 +24,8 @@ const FULL_WAIT: Duration = Duration::from_secs(1);
 const SPREAD: f64 = 0.125;
 
 pub(super) struct DestinationsTask {
+    /// For permits, which are given back here. It keeps nobody waiting for the end.
+    own: mpsc::WeakSender<Message>,
     messages: mpsc::Receiver<Message>,
     queue: Queue,
     term: Duration,
@@ -37,13 +37,14 @@ pub(super) struct DestinationsTask {
 
 impl DestinationsTask {
     pub(super) fn new(
-        messages: mpsc::Receiver<Message>,
+        (own, messages): (mpsc::WeakSender<Message>, mpsc::Receiver<Message>),
         queue: Queue,
         term: Duration,
         most: u32,
         beside: TaskTracker,
     ) -> Self {
         Self {
+            own,
             messages,
             queue,
             term,
@@ -176,11 +177,12 @@ impl DestinationsTask {
         let origin = &waiting.entry.origin;
         let closed = match entered {
             Entered::Go { started_ms } => {
-                let entry = waiting.entry.clone();
-                if !tell(waiting, Ok(Answer::Go { started_ms })) {
-                    self.returns.push((nothing_sent(entry, started_ms), None));
-                }
-                return;
+                let permit = self.own.upgrade().map(|messages| Permit {
+                    messages,
+                    entry: Some(waiting.entry.clone()),
+                    started_ms,
+                });
+                return tell(waiting, permit.map(Ok).ok_or_else(ended));
             }
             Entered::Full if now < waiting.until => {
                 waiting.ask_at = now + LOOK_AGAIN;
@@ -201,24 +203,13 @@ impl DestinationsTask {
             },
             Entered::Disabled { reason } => Closed::ForGood { reason },
         };
-        tell(waiting, Ok(Answer::Closed(closed)));
+        tell(waiting, Ok(Err(closed)));
     }
 }
 
-/// Whether somebody heard it.
-fn tell(waiting: Waiting, answer: Result<Answer, QueueError>) -> bool {
-    waiting.answer.send(answer).is_ok()
-}
-
-fn nothing_sent(entry: Entry, started_ms: u64) -> Return {
-    Return {
-        lease: entry.lease,
-        destination: entry.destination,
-        origin: entry.origin,
-        outcome: DeliveryOutcome::Unknown,
-        started_ms,
-        slow: None,
-        reason: String::new(),
+fn tell(waiting: Waiting, answer: Result<Result<Permit, Closed>, QueueError>) {
+    if waiting.answer.send(answer).is_err() {
+        tracing::debug!("nobody waits any more for the word on a delivery");
     }
 }
 
