@@ -5,6 +5,9 @@
 //! meet in a rolling deploy; so library and functions carry a hash of their
 //! source. The functions for people stand in a library of their own under
 //! names that never change.
+//!
+//! Lua allows 200 local names at once. What all files share is seen by all of them; each
+//! function's file has a scope of its own, and so counts only for itself.
 
 use sha2::{Digest, Sha256};
 
@@ -86,13 +89,12 @@ impl Library {
             Clock::Redis => CLOCK,
             Clock::Virtual => CLOCK_VIRTUAL,
         };
-        let body = |functions: &[&str]| [&[clock], SHARED, functions, READINGS].concat().join("\n");
-        let whole = body(TRANSITIONS);
+        let whole = body(clock, TRANSITIONS);
         let version = short_hash(&whole);
         let prefix = format!("hookme_{version}_");
         Self {
             source: with_head(&format!("hookme_{version}"), &prefix, &version, &whole),
-            source_for_people: with_head("hookme_people", "hookme_", &version, &body(&[])),
+            source_for_people: with_head("hookme_people", "hookme_", &version, &body(clock, &[])),
             prefix,
         }
     }
@@ -101,6 +103,18 @@ impl Library {
     pub(super) fn name_of(&self, function: &str) -> String {
         format!("{}{function}", self.prefix)
     }
+}
+
+/// The shared files, then those of `functions` and of the readings, each in a scope of
+/// its own.
+fn body(clock: &str, functions: &[&str]) -> String {
+    let shared = std::iter::once(clock).chain(SHARED.iter().copied());
+    let scoped = functions.iter().chain(READINGS);
+    let files: Vec<_> = shared
+        .map(str::to_owned)
+        .chain(scoped.map(|file| format!("do\n{file}\nend")))
+        .collect();
+    files.join("\n")
 }
 
 fn with_head(library: &str, prefix: &str, version: &str, body: &str) -> String {
@@ -129,6 +143,50 @@ mod tests {
             real.name_of("claim"),
             Library::new(Clock::Redis).name_of("claim")
         );
+    }
+
+    /// Local names that Lua allows at once, and how many of them stay free for what
+    /// stands inside a function's file.
+    const LOCALS_MAX: usize = 200;
+    const LOCALS_FREE: usize = 60;
+
+    /// The local names that a file declares outside of its functions.
+    fn locals(file: &str) -> usize {
+        let declared = file.lines().filter_map(|line| line.strip_prefix("local "));
+        declared
+            .map(|line| match line.strip_prefix("function ") {
+                Some(_) => 1,
+                None => line
+                    .split(" =")
+                    .next()
+                    .unwrap_or_default()
+                    .split(',')
+                    .count(),
+            })
+            .sum()
+    }
+
+    #[test]
+    fn names_are_left_for_the_next_helper() {
+        let head = 2;
+        let shared = head + locals(CLOCK) + SHARED.iter().map(|file| locals(file)).sum::<usize>();
+        assert!(shared > 50, "the shared files are not counted: {shared}");
+        assert!(
+            shared <= LOCALS_MAX - LOCALS_FREE,
+            "{shared} of {LOCALS_MAX} local names are shared; give some a table, or a scope"
+        );
+        for file in TRANSITIONS.iter().chain(READINGS) {
+            let own = locals(file);
+            assert!(own <= LOCALS_FREE / 2, "{own} local names in\n{file}");
+        }
+    }
+
+    #[test]
+    fn each_functions_file_has_a_scope_of_its_own() {
+        let whole = Library::new(Clock::Redis).source;
+        for file in TRANSITIONS.iter().chain(READINGS) {
+            assert!(whole.contains(&format!("\ndo\n{file}\nend")));
+        }
     }
 
     #[test]
