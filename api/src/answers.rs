@@ -6,7 +6,7 @@ pub(crate) mod examples;
 mod feedback;
 
 use hookme_shared::job::{Job, JobId, Kind};
-use hookme_shared::queue::{Complaint, Explanation, HistoryEntry, Receipt};
+use hookme_shared::queue::{Complaint, Explanation, HistoryEntry, Receipt, Severity};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -353,7 +353,7 @@ impl ComplaintAnswer {
     pub(crate) fn all(complaints: Vec<Complaint>) -> Vec<Self> {
         let answer = |complaint: Complaint| Self {
             text: complaint.text,
-            unsafe_for_jobs: complaint.unsafe_for_jobs,
+            unsafe_for_jobs: complaint.severity == Severity::Unsafe,
         };
         complaints.into_iter().map(answer).collect()
     }

@@ -58,11 +58,11 @@ impl Patience {
             },
         };
         let problem = Problem::of_queue(&error);
-        if let QueueError::Corrupt { .. } = error {
+        if !error.passes() {
             tracing::error!(
                 operation,
                 error = causes(&error),
-                "the queue holds data that this version cannot read"
+                "the queue fails, and does until somebody mends this"
             );
         } else if let Some(hidden) = self.may_log(Instant::now()) {
             tracing::warn!(

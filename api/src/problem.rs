@@ -110,7 +110,9 @@ impl Problem {
     pub(crate) fn of_queue(error: &QueueError) -> Self {
         match error {
             QueueError::Unavailable { .. } | QueueError::Refused { .. } => Self::Unavailable,
-            QueueError::Corrupt { .. } => Self::Unreadable,
+            // It works once an administrator of Redis has given the right.
+            denied if denied.is_denied() => Self::Unavailable,
+            QueueError::Failed { .. } | QueueError::Corrupt { .. } => Self::Unreadable,
         }
     }
 
@@ -248,7 +250,7 @@ mod tests {
     fn every_problem() -> Vec<Problem> {
         let complaint = Complaint {
             text: "x".to_owned(),
-            unsafe_for_jobs: true,
+            severity: Severity::Unsafe,
         };
         vec![
             Problem::Invalid("field username is required".into()),

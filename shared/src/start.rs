@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::queue::{
-    Address, Clock, Complaint, Queue, QueueError, Role, Terms, is_certificate_refused, is_denied,
+    Address, Clock, Complaint, Queue, QueueError, Role, Severity, Terms, is_certificate_refused,
 };
 use crate::secret::Secret;
 use crate::settings::RedisSettings;
@@ -36,6 +36,9 @@ pub enum StartError {
     /// The user lacks rights, so that a job could be left half-way.
     #[error("{0}")]
     Rights(String),
+    /// The queue cannot work on this Redis, whatever the operator allows.
+    #[error("{0}")]
+    Unusable(String),
     /// Redis is there but not to be trusted with jobs.
     #[error("this Redis is unsafe for jobs (ALLOW_UNSAFE_REDIS=true takes it all the same):{}", list(.0))]
     Unsafe(Vec<Complaint>),
@@ -68,9 +71,12 @@ pub fn address(redis: &RedisSettings, response_timeout: Duration) -> Address {
 /// [`StartError`] says what to mend.
 pub async fn load_functions(address: &Address) -> Result<(), StartError> {
     let queue = Queue::new(address, Terms::default()).map_err(StartError::Redis)?;
-    let loaded = answered(|| queue.load_functions()).await;
-    loaded.map_err(|error| match error {
-        error if is_denied(&error) => {
+    let loaded = async {
+        answered(|| queue.load_functions()).await?;
+        answered(|| queue.load_functions_for_people()).await
+    };
+    loaded.await.map_err(|error| match error {
+        error if error.is_denied() => {
             let rights = ["+fcall", "+function|load"].map(str::to_owned);
             StartError::Rights(queue.about_rights(&rights))
         }
@@ -93,7 +99,7 @@ pub async fn ready_queue(
     let queue = Queue::new(address, terms).map_err(StartError::Redis)?;
     let missing = answered(|| queue.missing_rights(role)).await;
     let missing = missing.map_err(|error| match error {
-        error if is_denied(&error) => StartError::NoFunctions(deploy_url(&address.url)),
+        error if error.is_denied() => StartError::NoFunctions(deploy_url(&address.url)),
         error => told(error),
     })?;
     // Not one of the dangers that an operator can choose to live with.
@@ -102,16 +108,34 @@ pub async fn ready_queue(
     }
     let complaints = answered(|| queue.complaints(role)).await;
     let complaints = complaints.map_err(told)?;
-    let (dangers, notes): (Vec<_>, Vec<_>) = complaints
+    let (reasons, notes): (Vec<_>, Vec<_>) = complaints
         .into_iter()
-        .partition(|complaint| complaint.unsafe_for_jobs && !allow_unsafe);
+        .partition(|complaint| complaint.forbids_start(allow_unsafe));
     for note in notes {
         tracing::warn!("{}", note.text);
     }
-    if dangers.is_empty() {
-        Ok(queue)
-    } else {
-        Err(StartError::Unsafe(dangers))
+    let is_unusable = |reason: &Complaint| reason.severity == Severity::Unusable;
+    if let Some(reason) = reasons.iter().find(|reason| is_unusable(reason)) {
+        return Err(StartError::Unusable(reason.text.clone()));
+    }
+    if !reasons.is_empty() {
+        return Err(StartError::Unsafe(reasons));
+    }
+    load_for_people(&queue).await;
+    Ok(queue)
+}
+
+/// Loads the functions for people, if that is possible. No job waits for them.
+async fn load_for_people(queue: &Queue) {
+    match queue.load_functions_for_people().await {
+        Ok(()) => {}
+        // Then whoever may has loaded them with the others.
+        Err(error) if error.is_denied() => {
+            tracing::debug!(%error, "the functions for people are not loaded");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "hookme_explain and hookme_counts are missing or of another version");
+        }
     }
 }
 
@@ -138,8 +162,10 @@ fn is_login_refused(error: &QueueError) -> bool {
         QueueError::Unavailable { source, .. } => source
             .as_ref()
             .is_some_and(|source| source.kind() == redis::ErrorKind::AuthenticationFailed),
-        QueueError::Refused { source, .. } => source.code() == Some("NOAUTH"),
-        QueueError::Corrupt { .. } => false,
+        QueueError::Refused { .. } => {
+            matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+        }
+        QueueError::Failed { .. } | QueueError::Corrupt { .. } => false,
     }
 }
 
@@ -152,8 +178,9 @@ where
     let mut told = false;
     loop {
         match ask().await {
-            Err(error @ QueueError::Unavailable { .. })
-                if since.elapsed() < PATIENCE
+            Err(error)
+                if error.passes()
+                    && since.elapsed() < PATIENCE
                     && !is_login_refused(&error)
                     && !is_certificate_refused(&error) =>
             {

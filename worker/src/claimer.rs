@@ -145,7 +145,11 @@ impl<H: Handle> Claimer<H> {
                 round.failed(&error, request.request, sent);
                 let wait = round.away.mul_f64(rand::random_range(0.75..1.0));
                 if round.away == AWAY_MIN {
-                    tracing::warn!(%error, "redis gives no jobs; it is asked again until it does");
+                    if error.passes() {
+                        tracing::warn!(%error, "redis gives no jobs; it is asked again until it does");
+                    } else {
+                        tracing::error!(%error, "redis gives no jobs until somebody mends this; it is asked again until then");
+                    }
                 }
                 round.away = (round.away * 2).min(AWAY_MAX);
                 Some(wait)
@@ -238,7 +242,7 @@ impl Round {
         match error {
             QueueError::Unavailable { .. } => self.unanswered = Some((request, sent)),
             // It did not take effect now; an earlier sending of it may have.
-            QueueError::Refused { .. } => {}
+            QueueError::Refused { .. } | QueueError::Failed { .. } => {}
             QueueError::Corrupt { .. } => self.unanswered = None,
         }
     }

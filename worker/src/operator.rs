@@ -47,8 +47,8 @@ async fn ready(State(context): State<Context>) -> Response {
     match context.queue.complaints(Role::Worker).await {
         Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
         Ok(complaints) => {
-            let unsafe_for_jobs = complaints.iter().any(|complaint| complaint.unsafe_for_jobs);
-            let status = if unsafe_for_jobs && !context.allow_unsafe {
+            let mut reasons = complaints.iter();
+            let status = if reasons.any(|reason| reason.forbids_ready(context.allow_unsafe)) {
                 StatusCode::SERVICE_UNAVAILABLE
             } else {
                 StatusCode::OK

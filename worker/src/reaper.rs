@@ -12,11 +12,12 @@ const TICKS: u32 = 10;
 
 /// Reaps until `done`.
 pub async fn reap(queue: Queue, done: CancellationToken) {
+    let mut is_told = false;
     while !done.is_cancelled() {
         let jitter = rand::random_range(0.0..1.0);
         let mut wait = (queue.terms().lease / TICKS).mul_f64(1.0 - 0.2 * jitter);
         match queue.reap(jitter).await {
-            Ok((0, 0)) => {}
+            Ok((0, 0)) => is_told = false,
             Ok((0, renewed)) => {
                 tracing::info!(
                     leases = renewed,
@@ -30,7 +31,14 @@ pub async fn reap(queue: Queue, done: CancellationToken) {
                 }
             }
             // Whoever renews and claims says that Redis is away.
-            Err(error) => tracing::debug!(%error, "could not look for jobs of dead workers"),
+            Err(error) if error.passes() => {
+                tracing::debug!(%error, "could not look for jobs of dead workers");
+            }
+            Err(error) if !is_told => {
+                is_told = true;
+                tracing::error!(%error, "jobs of dead workers cannot be taken back until somebody mends this");
+            }
+            Err(_) => {}
         }
         let _elapsed = tokio::time::timeout(wait, done.cancelled()).await;
     }

@@ -63,19 +63,14 @@ impl<H: Handle> Runner<H> {
         }
     }
 
-    /// Redis failed in the middle of the attempt. If it was away, that is no
-    /// fault of the job; if it refused or cannot be understood, trying for ever
-    /// would not help.
+    /// Redis failed in the middle of the attempt.
     fn at_queue_error(&self, id: JobId, error: &QueueError, failures: u32) -> Settlement {
-        tracing::warn!(job.id = %id, %error, "an attempt could not go on");
-        match error {
-            QueueError::Unavailable { .. } => Settlement::Release {
-                reason: error.to_string(),
-            },
-            QueueError::Refused { .. } | QueueError::Corrupt { .. } => {
-                self.failed(error.to_string(), failures)
-            }
+        if error.is_denied() {
+            tracing::error!(job.id = %id, %error, "an attempt could not go on; the Redis user needs a right, see /readyz");
+        } else {
+            tracing::warn!(job.id = %id, %error, "an attempt could not go on");
         }
+        settlement::after_queue_error(error, failures, &self.retry, jitter())
     }
 
     fn failed(&self, reason: String, failures: u32) -> Settlement {

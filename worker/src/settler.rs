@@ -1,14 +1,16 @@
 //! Settles jobs: the last step of the line.
 //!
-//! Ends of attempts are gathered while a call to Redis is under way, and sent
-//! together with the next one. While Redis does not answer they are kept, and
-//! sent again with the same fence, which does no harm. The heartbeat goes on
-//! renewing their leases meanwhile.
+//! Successes are gathered while a call to Redis is under way, and sent together with
+//! the next one; any other end has a call of its own. While Redis does not answer, or
+//! does not do it now, an end is kept and sent again with the same fence, which does no
+//! harm; the heartbeat goes on renewing its lease. What Redis fails is tried alone, so that
+//! it keeps no other end waiting, and after a few tries left to its lease.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt};
 use hookme_shared::job::{Fence, JobId};
 use hookme_shared::queue::{AttemptEnd, BATCH_MAX, Queue, QueueError, Settled, Settlement};
 use hookme_shared::span::whole_ms;
@@ -19,6 +21,8 @@ use crate::metrics::Metrics;
 
 /// Ends of attempts that may wait to be sent; a runner waits when there are more.
 const WAITING_MAX: usize = 2 * BATCH_MAX;
+/// How often an end is sent that Redis fails; it does not get better by waiting.
+const TRIES_MAX: u32 = 3;
 /// The first and the longest wait before a call that got no answer is sent again.
 const AGAIN_MIN: Duration = Duration::from_millis(50);
 const AGAIN_MAX: Duration = Duration::from_secs(1);
@@ -34,12 +38,22 @@ struct End {
 
 /// Takes the ends of attempts. Clones feed the same task.
 #[derive(Debug, Clone)]
-pub struct Settler(mpsc::Sender<End>);
+pub struct Settler {
+    successes: mpsc::Sender<End>,
+    others: mpsc::Sender<End>,
+}
 
 /// The task behind a [`Settler`]; it ends when every clone is gone and all is sent.
 #[derive(Debug)]
 pub struct SettlerTask {
-    ends: mpsc::Receiver<End>,
+    successes: mpsc::Receiver<End>,
+    others: mpsc::Receiver<End>,
+    settling: Settling,
+}
+
+/// What settling needs.
+#[derive(Debug)]
+struct Settling {
     queue: Queue,
     leases: Arc<Leases>,
     metrics: Arc<Metrics>,
@@ -49,16 +63,18 @@ impl Settler {
     /// A settler and the task that must run for it.
     #[must_use]
     pub fn new(queue: Queue, leases: Arc<Leases>, metrics: Arc<Metrics>) -> (Self, SettlerTask) {
-        let (sender, ends) = mpsc::channel(WAITING_MAX);
-        (
-            Self(sender),
-            SettlerTask {
-                ends,
+        let (successes, succeeded) = mpsc::channel(WAITING_MAX);
+        let (others, ended) = mpsc::channel(WAITING_MAX);
+        let task = SettlerTask {
+            successes: succeeded,
+            others: ended,
+            settling: Settling {
                 queue,
                 leases,
                 metrics,
             },
-        )
+        };
+        (Self { successes, others }, task)
     }
 
     /// Hands over the end of an attempt, with the status of the last answer that it got
@@ -70,17 +86,17 @@ impl Settler {
         settlement: Settlement,
         status: Option<u16>,
     ) {
-        if self
-            .0
-            .send(End {
-                id,
-                fence,
-                settlement,
-                status,
-            })
-            .await
-            .is_err()
-        {
+        let to = match settlement {
+            Settlement::Finish => &self.successes,
+            _ => &self.others,
+        };
+        let end = End {
+            id,
+            fence,
+            settlement,
+            status,
+        };
+        if to.send(end).await.is_err() {
             tracing::error!(job.id = %id, "the settler is gone; the job comes back when its lease runs out");
         }
     }
@@ -88,37 +104,46 @@ impl Settler {
 
 impl SettlerTask {
     /// Settles until nobody can hand over more.
-    pub async fn run(mut self) {
-        let mut gathered = Vec::with_capacity(BATCH_MAX);
-        while self.ends.recv_many(&mut gathered, BATCH_MAX).await > 0 {
-            let (finished, others): (Vec<End>, Vec<End>) = gathered
-                .drain(..)
-                .partition(|end| end.settlement == Settlement::Finish);
-            // Others are few: each is a failure or a stop.
-            tokio::join!(
-                self.finish(finished),
-                join_all(others.into_iter().map(|end| self.settle(end)))
-            );
-        }
+    pub async fn run(self) {
+        let Self {
+            mut successes,
+            mut others,
+            settling,
+        } = self;
+        // Others are few: each is a failure or a stop.
+        let others = stream::poll_fn(|context| others.poll_recv(context));
+        let settling = Arc::new(settling);
+        let others = others.for_each_concurrent(BATCH_MAX, |end| {
+            let settling = Arc::clone(&settling);
+            async move { settling.settle(end).await }
+        });
+        let finishing = async {
+            let mut gathered = Vec::with_capacity(BATCH_MAX);
+            while successes.recv_many(&mut gathered, BATCH_MAX).await > 0 {
+                settling.finish(std::mem::take(&mut gathered)).await;
+            }
+        };
+        tokio::join!(finishing, others);
     }
+}
 
+impl Settling {
+    /// Settles successes together. If Redis fails that, one of them may be the cause, so
+    /// each is settled alone.
     async fn finish(&self, ends: Vec<End>) {
-        if ends.is_empty() {
-            return;
-        }
         let (claims, statuses): (Vec<(JobId, Fence)>, Vec<_>) = ends
-            .into_iter()
-            .map(|end| ((end.id, end.fence), end.status))
+            .iter()
+            .map(|end| ((end.id, end.fence.clone()), end.status))
             .unzip();
-        match until_answered("finish", || self.queue.finish(&claims, &statuses)).await {
+        match until_answered("finish", 1, || self.queue.finish(&claims, &statuses)).await {
             Ok(answers) => {
                 for ((id, fence), answer) in claims.iter().zip(answers) {
                     self.settled(*id, fence, &Settlement::Finish, answer);
                 }
             }
-            Err(error) => claims
-                .iter()
-                .for_each(|(id, fence)| self.given_up(*id, fence, &error)),
+            Err(_) => {
+                join_all(ends.into_iter().map(|end| self.settle(end))).await;
+            }
         }
     }
 
@@ -133,7 +158,7 @@ impl SettlerTask {
             settlement: &settlement,
             status,
         };
-        match until_answered("settle", || self.queue.settle(id, &fence, end)).await {
+        match until_answered("settle", TRIES_MAX, || self.queue.settle(id, &fence, end)).await {
             Ok(answer) => self.settled(id, &fence, &settlement, answer),
             Err(error) => self.given_up(id, &fence, &error),
         }
@@ -174,18 +199,23 @@ impl SettlerTask {
     }
 }
 
-/// Calls again, with the same arguments, until Redis answers. What Redis
-/// refuses is called again too: it may be loading or out of memory. Only an
-/// answer that cannot be understood ends it.
+/// Calls again, with the same arguments, for as long as Redis does not answer, or does not
+/// do it now. What it fails is called `tries` times, 1 or more; an answer that cannot be
+/// understood once.
 async fn until_answered<T, F: Future<Output = Result<T, QueueError>>>(
     operation: &str,
+    tries: u32,
     mut call: impl FnMut() -> F,
 ) -> Result<T, QueueError> {
-    let mut wait = AGAIN_MIN;
+    let (mut wait, mut failed) = (AGAIN_MIN, 0);
     loop {
         match call().await {
-            Err(error @ (QueueError::Unavailable { .. } | QueueError::Refused { .. })) => {
+            Err(error) if error.passes() => {
                 tracing::debug!(operation, %error, "no answer; the call is sent again");
+            }
+            Err(error @ QueueError::Failed { .. }) if failed + 1 < tries => {
+                failed += 1;
+                tracing::debug!(operation, %error, failed, "the call failed; it is sent again");
             }
             answered => return answered,
         }

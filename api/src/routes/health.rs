@@ -26,15 +26,15 @@ pub(super) async fn livez() -> Json<Alive> {
 
 /// Say whether tasks can be taken
 ///
-/// For load balancers. 200 only if Redis answers and no task in it is unsafe, or
-/// if the setting `ALLOW_UNSAFE_REDIS` says that it may be.
+/// For load balancers. 200 only if Redis answers, takes writes, and no task in it is
+/// unsafe, or if the setting `ALLOW_UNSAFE_REDIS` says that it may be.
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "Operations",
     responses(
         (status = 200, description = "Tasks can be taken; what should be mended is told", body = Ready),
-        (status = 503, description = "Redis is away or cannot be trusted with tasks", body = ProblemAnswer, content_type = "application/problem+json",
+        (status = 503, description = "Redis is away, takes no writes, or cannot be trusted with tasks", body = ProblemAnswer, content_type = "application/problem+json",
             headers(("Retry-After" = u64, description = "Seconds to wait"))),
     ),
 )]
@@ -43,8 +43,9 @@ pub(super) async fn readyz(State(api): State<Arc<Api>>) -> Result<Json<Ready>, P
         .patience
         .wait("complaints", api.queue.complaints(Role::Api))
         .await?;
-    let is_unsafe = complaints.iter().any(|complaint| complaint.unsafe_for_jobs);
-    if is_unsafe && !api.settings.allow_unsafe_redis {
+    let allow_unsafe = api.settings.allow_unsafe_redis;
+    let mut reasons = complaints.iter();
+    if reasons.any(|reason| reason.forbids_ready(allow_unsafe)) {
         return Err(Problem::NotReady(complaints));
     }
     Ok(Json(Ready {

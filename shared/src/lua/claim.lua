@@ -32,7 +32,7 @@ local CHECKPOINT_MS = 6 * 3600000
 local function small_report(ns, job)
     if job.stage ~= 'deliver' or not job.report_bytes then return nil end
     if (tonumber(job.report_bytes) or 0) > REPORT_BYTES_WITH_CLAIM then return nil end
-    return redis.call('GET', key.report(ns, job.id)) or nil
+    return look('GET', key.report(ns, job.id)) or nil
 end
 
 -- A comment that waits for another of its pull request is looked at again after this.
@@ -60,8 +60,8 @@ local function told(ns, job, fence, late_ms, attempt, started_ms)
 end
 
 local function claimed_before(ns, worker, request)
-    local last = redis.call('HMGET', key.worker(ns, worker), 'claim_request', 'claim_jobs')
-    if last[1] ~= request then return nil end
+    local last = look('HMGET', key.worker(ns, worker), 'claim_request', 'claim_jobs')
+    if not last or last[1] ~= request then return nil end
     local batch = {}
     for id in string.gmatch(last[2], '%S+') do
         local job = read_job(ns, id)
@@ -206,6 +206,8 @@ end
 
 -- Deliveries that must be fetched again: they wait with the fetches, and as those do.
 local function send_to_fetch(ns, jobs)
+    if #jobs == 0 then return end
+    redis.call('ZCARD', key.scheduled(ns, 'fetch'))
     leave(ns, jobs)
     drop_reports(ns, jobs)
     for _, job in ipairs(jobs) do
@@ -261,7 +263,7 @@ local function write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
         call_many('ZADD', key.starts(ns), starts, 2)
         redis.call('PEXPIRE', key.starts(ns), interval_ms)
     end
-    redis.call('HSET', key.worker(ns, args[1]), 'claim_request', args[2], 'claim_jobs', table.concat(ids, ' '))
+    put('HSET', key.worker(ns, args[1]), 'claim_request', args[2], 'claim_jobs', table.concat(ids, ' '))
     redis.call('PEXPIRE', key.worker(ns, args[1]), 4 * args[4])
     count(ns, 'claimed', #batch)
     return batch
@@ -273,14 +275,14 @@ register('claim', { 'allow-oom' }, function(keys, args)
     if again then return { 'now', 0, again } end
 
     local at_ms = now(ns)
-    local settings = redis.call('HMGET', key.settings(ns), 'max_running_jobs', 'jobs_per_interval', 'jobs_interval', 'paused')
+    local settings = look('HMGET', key.settings(ns), 'max_running_jobs', 'jobs_per_interval', 'jobs_interval', 'paused') or {}
     local most, starts_limit = limit(settings[1], args[9]), limit(settings[2], args[10])
     local interval_ms = positive(whole(settings[3])) or positive(args[11]) or 1000
     local wanted, running = tonumber(args[3]), redis.call('ZCARD', key.running(ns))
     local room = math.max(0, math.min(wanted, most and most - running or wanted))
     local starts_left
     if starts_limit then
-        redis.call('ZREMRANGEBYSCORE', key.starts(ns), '-inf', at_ms - interval_ms)
+        put('ZREMRANGEBYSCORE', key.starts(ns), '-inf', at_ms - interval_ms)
         starts_left = starts_limit - redis.call('ZCARD', key.starts(ns))
     end
 

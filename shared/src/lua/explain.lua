@@ -21,8 +21,8 @@ end
 local function limits_in_force(ns, at_ms)
     local names = { 'max_running_jobs', 'jobs_per_interval', 'jobs_interval' }
     local worker = redis.call('ZRANGE', key.workers(ns), '(' .. at_ms, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
-    local own = worker and redis.call('HMGET', key.worker(ns, worker), unpack(names)) or {}
-    local set = redis.call('HMGET', key.settings(ns), unpack(names))
+    local own = worker and look('HMGET', key.worker(ns, worker), unpack(names)) or {}
+    local set = look('HMGET', key.settings(ns), unpack(names)) or {}
     return worker, limit(set[1], own[1]), limit(set[2], own[2]), positive(whole(set[3])) or positive(own[3]) or 1000
 end
 
@@ -47,7 +47,7 @@ end
 -- The whole of the reason that the record has room for the beginning of: the
 -- newest entry of the history.
 local function whole_reason(ns, job)
-    local newest = redis.call('LRANGE', key.history(ns, job.id), -1, -1)[1]
+    local newest = (look('LRANGE', key.history(ns, job.id), -1, -1) or {})[1]
     local text = newest and string.match(newest, '^%S+ %S+ %S+ %S+ %S+ %S+ %S+ (.*)$')
     local cut = string.match(job.reason, '^(.*)%.%.%.$')
     if cut and text and string.sub(text, 1, #cut) == cut then return text end
@@ -81,7 +81,7 @@ end
 
 local function why_scheduled(ns, job, ahead, at_ms)
     local due_ms = tonumber(job.due_ms)
-    if is_paused(redis.call('HGET', key.settings(ns), 'paused'), job.stage) then
+    if is_paused(look('HGET', key.settings(ns), 'paused'), job.stage) then
         return 'waits because the lane ' .. job.stage .. ' is paused in the settings'
     end
     local github, until_ms = why_github(ns, job, at_ms)
@@ -126,7 +126,7 @@ register('explain', { 'no-writes', 'allow-oom' }, function(keys, args)
     end
     if until_ms then answer[#answer + 1], answer[#answer + 2] = 'until_ms', until_ms end
     answer[#answer + 1] = 'history'
-    local history = redis.call('LRANGE', key.history(ns, job.id), 0, -1)
+    local history = look('LRANGE', key.history(ns, job.id), 0, -1) or {}
     if job.state == 'succeeded' then history[#history + 1] = entry_of_success(job) end
     answer[#answer + 1] = history
     return answer

@@ -15,7 +15,7 @@ register('find', { 'no-writes', 'allow-oom' }, function(keys, args)
     for i = 5, #args do
         local owned = owned_repository(args[1], args[2], args[i])
         local list = siblings_at(ns, scope_of_feedback(owned, args[3], ''))
-        local members = redis.call('ZRANGE', list, 0, most - 1, 'REV', 'WITHSCORES')
+        local members = look('ZRANGE', list, 0, most - 1, 'REV', 'WITHSCORES') or {}
         for j = 1, #members, 2 do found[#found + 1] = { id = members[j], place = tonumber(members[j + 1]) } end
     end
     table.sort(found, function(a, b) return a.place > b.place or (a.place == b.place and a.id > b.id) end)

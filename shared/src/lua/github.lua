@@ -168,7 +168,7 @@ local function gate(known, class, token, at_ms)
 end
 
 local function note_probe_claim(ns, identity, at_ms)
-    redis.call('HSET', key.github_limits(ns, identity), 'probe_claimed_ms', digits(at_ms))
+    put('HSET', key.github_limits(ns, identity), 'probe_claimed_ms', digits(at_ms))
 end
 
 -- When the next job may be claimed that makes content. One that was claimed is taken to
@@ -182,13 +182,13 @@ local function content_claim_ms(ns, identity, caps, known, at_ms)
 end
 
 local function note_content_claim(ns, identity, write_gap_ms, at_ms)
-    redis.call('HSET', key.github_limits(ns, identity), 'content_claim_ms', digits(at_ms + write_gap_ms))
+    put('HSET', key.github_limits(ns, identity), 'content_claim_ms', digits(at_ms + write_gap_ms))
     redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
 end
 
 -- For people, who do not know the caps.
 local function note_content_opens(ns, identity, opens_ms)
-    redis.call('HSET', key.github_limits(ns, identity), 'content_opens_ms', digits(opens_ms))
+    put('HSET', key.github_limits(ns, identity), 'content_opens_ms', digits(opens_ms))
     redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
 end
 

@@ -3,6 +3,10 @@
 -- for left-overs read these lines, so each keeps this shape.
 local key = {}
 
+-- none: declared with each call and never made, so that a moving slot of a cluster runs nothing
+function key.never(ns) return ns .. ':never' end
+-- string: nothing; written to see whether Redis takes writes, with a TTL
+function key.probe(ns) return ns .. ':probe' end
 -- hash: the record of a job
 function key.job(ns, id) return ns .. ':job:' .. id end
 -- zset: id -> due_ms

@@ -12,6 +12,6 @@
 register('load', { 'no-writes', 'allow-oom' }, function(keys, args)
     local code = read_claim(keys[1], args[1], args[2], CLAIM_FIELDS)
     if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
-    local bytes = redis.call('GET', key[args[3]](keys[1], args[1]))
+    local bytes = look('GET', key[args[3]](keys[1], args[1]))
     return bytes and { 'ok', bytes } or { 'none' }
 end)

@@ -55,7 +55,7 @@ local function drop_reports(ns, jobs)
     end
     if #reports > 0 then
         redis.call('DEL', unpack(reports))
-        local left = redis.call('HINCRBY', key.stats(ns), 'report_bytes', 0 - bytes)
+        local left = add_up(ns, 'report_bytes', 0 - bytes)
         -- Somebody deleted the sum while reports were kept.
         if left < 0 then redis.call('HSET', key.stats(ns), 'report_bytes', 0) end
     end
@@ -87,16 +87,14 @@ end
 local NOTHING = {}
 
 -- Ends jobs as `state`. job.ending is the reason, if there is one to give; a
--- job's own `settling` fields are written with it.
+-- job's own `settling` fields are written with it. A job leaves where it was last: should
+-- a write before that fail, its lease or its lane still leads to it, and a repeat ends it.
 local function end_jobs(ns, jobs, state, at_ms)
     if #jobs == 0 then return end
     local members, at_text = {}, digits(at_ms)
-    leave(ns, jobs)
-    unlock(ns, jobs)
-    drop_reports(ns, jobs)
-    drop_evaluations(ns, jobs, state)
+    for _, job in ipairs(jobs) do members[#members + 1], members[#members + 2] = at_text, job.id end
+    call_many('ZADD', key.ended(ns, state), members, 2)
     for _, job in ipairs(jobs) do
-        members[#members + 1], members[#members + 2] = at_text, job.id
         local at = key.job(ns, job.id)
         if job.ending then
             redis.call('HSET', at, 'state', state, 'ended_ms', at_text, 'reason', short(job.ending), unpack(job.settling or {}))
@@ -105,7 +103,10 @@ local function end_jobs(ns, jobs, state, at_ms)
         end
         if job.cancel_requested then redis.call('HDEL', at, 'cancel_requested') end
     end
-    call_many('ZADD', key.ended(ns, state), members, 2)
+    unlock(ns, jobs)
+    drop_reports(ns, jobs)
+    drop_evaluations(ns, jobs, state)
+    leave(ns, jobs)
     count(ns, state, #jobs)
     trim(ns, state, at_ms, #jobs + TRIM_MORE)
 end
@@ -114,13 +115,19 @@ end
 -- again, job.settling what else is written.
 local function reschedule(ns, jobs)
     if #jobs == 0 then return end
-    leave(ns, jobs)
     local lanes = {}
     for _, job in ipairs(jobs) do
         local lane = key.scheduled(ns, job.stage)
-        lanes[lane] = lanes[lane] or {}
+        if not lanes[lane] then
+            -- Fails here, before anything is written, if the lane is no set.
+            redis.call('ZCARD', lane)
+            lanes[lane] = {}
+        end
         table.insert(lanes[lane], job.due_ms)
         table.insert(lanes[lane], job.id)
+    end
+    leave(ns, jobs)
+    for _, job in ipairs(jobs) do
         redis.call('HSET', key.job(ns, job.id), 'state', 'scheduled', 'due_ms', job.due_ms, unpack(job.settling))
     end
     for lane, members in pairs(lanes) do
@@ -141,8 +148,8 @@ local SETTLE_FIELDS = {
 -- Reads these fields of the job of a claim and says whether the claim still
 -- holds: `ok`, `already` (this fence settled it), `stale` or `gone`.
 local function read_claim(ns, id, fence, fields)
-    local values = redis.call('HMGET', key.job(ns, id), unpack(fields))
-    if not values[1] then return 'gone' end
+    local values = look('HMGET', key.job(ns, id), unpack(fields))
+    if not values or not values[1] then return 'gone' end
     if values[2] ~= fence then return 'stale' end
     local job = { id = id }
     for i = 1, #fields do job[fields[i]] = values[i] or nil end

@@ -35,8 +35,42 @@ local function call_many(command, at, list, step)
     end
 end
 
+-- Whether a command failed because somebody put a value of another type under its key.
+local function is_other_type(reply)
+    return type(reply) == 'table' and reply.err and string.find(reply.err, 'WRONGTYPE', 1, true)
+end
+
+-- Reads a key of one job or one thing: a value of another type is nil, as if there were
+-- none. So it holds up nobody else. The sets that lead to all jobs are read with
+-- redis.call, before anything is written: nothing goes on without them.
+local function look(command, at, ...)
+    local reply = redis.pcall(command, at, ...)
+    if is_other_type(reply) then return nil end
+    if type(reply) == 'table' and reply.err then return error(reply) end
+    return reply
+end
+
+-- Writes such a key: a value of another type gives way.
+local function put(command, at, ...)
+    local reply = redis.pcall(command, at, ...)
+    if type(reply) ~= 'table' or not reply.err then return reply end
+    if is_other_type(reply) then redis.call('DEL', at) end
+    return redis.call(command, at, ...)
+end
+
+-- Adds to a number in `stats`, and returns the sum. What is no number begins anew: no job
+-- waits for it.
+local function add_up(ns, field, by)
+    local at = key.stats(ns)
+    local sum = redis.pcall('HINCRBY', at, field, by)
+    if type(sum) == 'number' then return sum end
+    if is_other_type(sum) then redis.call('DEL', at) end
+    redis.call('HSET', at, field, by)
+    return by
+end
+
 local function count(ns, event, by)
-    if by > 0 then redis.call('HINCRBY', key.stats(ns), event, by) end
+    if by > 0 then add_up(ns, event, by) end
 end
 
 -- A whole number as text. Redis turns a number into text at each use of it; one
@@ -81,8 +115,8 @@ end
 
 -- A hash of what is known of something; where somebody put something else, nothing is.
 local function read_known(at)
-    local flat = redis.pcall('HGETALL', at)
-    if flat.err then return {}, true end
+    local flat = look('HGETALL', at)
+    if not flat then return {}, true end
     return pairs_of(flat)
 end
 
@@ -95,7 +129,7 @@ end
 
 -- The record of a job, or nil.
 local function read_job(ns, id)
-    local flat = redis.call('HGETALL', key.job(ns, id))
+    local flat = look('HGETALL', key.job(ns, id)) or {}
     if #flat == 0 then return nil, flat end
     local job = pairs_of(flat)
     job.id = id
@@ -164,7 +198,7 @@ end
 -- missing, ended or in no set holds nothing, and may be overwritten; one in no
 -- set, where nobody would ever find it, comes second.
 local function holder(ns, scope)
-    local id = redis.call('GET', key.lock(ns, scope))
+    local id = look('GET', key.lock(ns, scope))
     if not id then return nil end
     local job = read_job(ns, id)
     if not job or (job.state ~= 'scheduled' and job.state ~= 'running') then return nil end
@@ -176,7 +210,7 @@ end
 -- Wakes one idle worker. One hint at a time is enough: who is woken claims all
 -- that it can and wakes the next if more is due.
 local function wake(ns)
-    if redis.call('LLEN', key.wake(ns)) == 0 then redis.call('RPUSH', key.wake(ns), 'due') end
+    if (look('LLEN', key.wake(ns)) or 0) == 0 then put('RPUSH', key.wake(ns), 'due') end
 end
 
 -- Wakes a worker if one of these new members (score, id, ...) is the first of
@@ -208,6 +242,6 @@ local function entry_of(job, at_ms, event, text, status)
 end
 
 local function remember(ns, job, at_ms, event, text, status)
-    redis.call('RPUSH', key.history(ns, job.id), entry_of(job, at_ms, event, text, status))
+    put('RPUSH', key.history(ns, job.id), entry_of(job, at_ms, event, text, status))
     redis.call('LTRIM', key.history(ns, job.id), -HISTORY_MAX, -1)
 end

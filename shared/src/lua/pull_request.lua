@@ -16,8 +16,8 @@ local function siblings_at(ns, scope) return key.pull_request(ns, string.match(s
 
 local function list_sibling(ns, scope, id, at_ms)
     local list = siblings_at(ns, scope)
-    local last = redis.call('ZRANGE', list, -1, -1, 'WITHSCORES')
-    redis.call('ZADD', list, math.max(at_ms, (tonumber(last[2]) or 0) + 1), id)
+    local last = look('ZRANGE', list, -1, -1, 'WITHSCORES') or {}
+    put('ZADD', list, math.max(at_ms, (tonumber(last[2]) or 0) + 1), id)
     redis.call('ZREMRANGEBYRANK', list, 0, -PULL_REQUEST_JOBS - 1)
     redis.call('PEXPIRE', list, PULL_REQUEST_MS)
 end
@@ -26,8 +26,8 @@ end
 -- may exist.
 local function needless(ns, scope)
     local jobs = {}
-    for _, id in ipairs(redis.call('ZRANGE', siblings_at(ns, scope), 0, -1)) do
-        local known = redis.call('HMGET', key.job(ns, id), 'state', 'comment_tried_ms')
+    for _, id in ipairs(look('ZRANGE', siblings_at(ns, scope), 0, -1) or {}) do
+        local known = look('HMGET', key.job(ns, id), 'state', 'comment_tried_ms') or {}
         if known[1] == 'scheduled' and not known[2] then jobs[#jobs + 1] = read_job(ns, id) end
     end
     return jobs
@@ -40,8 +40,8 @@ end
 -- meet a newer one at work only after its revival.
 local function rivals(ns, job)
     local before, newer, is_older = nil, nil, true
-    for _, id in ipairs(redis.call('ZRANGE', siblings_at(ns, job.scope), 0, -1)) do
-        local known = redis.call('HMGET', key.job(ns, id), 'state', 'stage', 'comment_tried_ms', 'comment_url')
+    for _, id in ipairs(look('ZRANGE', siblings_at(ns, job.scope), 0, -1) or {}) do
+        local known = look('HMGET', key.job(ns, id), 'state', 'stage', 'comment_tried_ms', 'comment_url') or {}
         local state, has_begun = known[1], known[3] and not known[4]
         if id == job.id then
             is_older = false

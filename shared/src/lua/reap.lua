@@ -65,8 +65,9 @@ end
 
 register('reap', { 'allow-oom' }, function(keys, args)
     local ns, lease_ms, at_ms = keys[1], tonumber(args[2]), now(keys[1])
-    local last = tonumber(redis.call('HGET', key.stats(ns), 'reaped_ms') or 0)
-    redis.call('HSET', key.stats(ns), 'reaped_ms', at_ms)
+    -- What is no time is long ago.
+    local last = tonumber(look('HGET', key.stats(ns), 'reaped_ms') or 0) or 0
+    put('HSET', key.stats(ns), 'reaped_ms', at_ms)
     if last > at_ms or at_ms - last > lease_ms / 3 then return { 0, amnesty(ns, at_ms + lease_ms) } end
 
     local ids = redis.call('ZRANGE', key.running(ns), '-inf', at_ms, 'BYSCORE', 'LIMIT', 0, args[1])

@@ -18,7 +18,7 @@ register('renew', { 'allow-oom' }, function(keys, args)
     local at_ms = now(ns)
     local codes, leases = {}, {}
     for i = 5 + fields, #args, 2 do
-        local job = redis.call('HMGET', key.job(ns, args[i]), 'state', 'fence', 'cancel_requested')
+        local job = look('HMGET', key.job(ns, args[i]), 'state', 'fence', 'cancel_requested') or {}
         if job[1] == 'running' and job[2] == args[i + 1] then
             leases[#leases + 1], leases[#leases + 2] = at_ms + args[2], args[i]
             codes[#codes + 1] = job[3] and 'cancel' or 'kept'
@@ -27,9 +27,9 @@ register('renew', { 'allow-oom' }, function(keys, args)
         end
     end
     call_many('ZADD', key.running(ns), leases, 2)
-    redis.call('ZREMRANGEBYSCORE', key.workers(ns), '-inf', at_ms)
-    redis.call('ZADD', key.workers(ns), at_ms + args[3], worker)
-    if fields > 0 then redis.call('HSET', key.worker(ns, worker), unpack(args, 5, 4 + fields)) end
+    put('ZREMRANGEBYSCORE', key.workers(ns), '-inf', at_ms)
+    put('ZADD', key.workers(ns), at_ms + args[3], worker)
+    if fields > 0 then put('HSET', key.worker(ns, worker), unpack(args, 5, 4 + fields)) end
     redis.call('PEXPIRE', key.worker(ns, worker), 4 * args[2])
     return codes
 end)

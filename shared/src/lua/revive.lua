@@ -20,11 +20,12 @@ register('revive', {}, function(keys, args)
     if live then return { 'held', live.id } end
     local destination = job.destination or 'default'
     if why_disabled(ns, destination) then return { 'disabled', destination } end
-    local most = limit(redis.call('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[2])
+    local most = limit(look('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[2])
     if most and live_jobs(ns) >= most then return { 'full', most } end
 
     local at_ms = now(ns)
     local stage = job.comment_url and 'deliver' or FIRST_STAGE[job.kind] or LANES[1]
+    redis.call('ZCARD', key.scheduled(ns, stage))
     redis.call('ZREM', key.ended(ns, 'dead'), id)
     redis.call('SET', key.lock(ns, scope_of(job)), id)
     redis.call('HSET', key.job(ns, id), 'state', 'scheduled', 'stage', stage, 'due_ms', at_ms, 'revived_ms', at_ms)

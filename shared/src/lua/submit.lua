@@ -43,6 +43,8 @@ end
 
 local function write_job(ns, args, job, scope, at_ms)
     local at, stage = key.job(ns, job.id), FIRST_STAGE[args[2]]
+    -- First, as the only write that can fail: somebody may have made the lane something else.
+    redis.call('ZADD', key.scheduled(ns, stage), job.due_ms, job.id)
     redis.call('SET', key.lock(ns, scope), job.id)
     redis.call('HSET', at, 'kind', args[2], 'username', args[3], 'repository', args[4],
         'state', 'scheduled', 'stage', stage, 'due_ms', job.due_ms, 'created_ms', at_ms, unpack(rare_fields(args, scope)))
@@ -50,7 +52,6 @@ local function write_job(ns, args, job, scope, at_ms)
         redis.call('SET', key.evaluation(ns, job.id), args[15])
         list_sibling(ns, scope, job.id, at_ms)
     end
-    redis.call('ZADD', key.scheduled(ns, stage), job.due_ms, job.id)
     wake_if_first(ns, key.scheduled(ns, stage), { job.due_ms, job.id })
 end
 
@@ -58,7 +59,7 @@ register('submit', {}, function(keys, args)
     local ns, id = keys[1], args[1]
     local function answer(word, job) return { word, job.id, job.state, tonumber(job.due_ms) } end
 
-    local remembered = args[7] ~= '' and redis.call('GET', key.idempotency(ns, args[7]))
+    local remembered = args[7] ~= '' and look('GET', key.idempotency(ns, args[7]))
     if remembered then
         local first, body = string.match(remembered, '^(%S+) (%S+)$')
         if body ~= args[8] then return { 'reused' } end
@@ -82,7 +83,7 @@ register('submit', {}, function(keys, args)
     local destination = args[12] ~= '' and args[12] or 'default'
     if why_disabled(ns, destination) then return { 'disabled', destination } end
     local older = args[13] and needless(ns, scope) or {}
-    local most = limit(redis.call('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[6])
+    local most = limit(look('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[6])
     if most and live_jobs(ns) - #older >= most then return { 'full', most } end
 
     local at_ms = now(ns)

@@ -1,40 +1,87 @@
 //! Looks whether a Redis can be trusted with jobs.
 
+use std::time::{Duration, Instant};
+
+use redis::Value;
+use tokio::sync::Mutex;
+
 use super::{Queue, QueueError, Role, keys};
 use crate::job::Stage;
+use crate::span::whole_ms;
 
 /// The oldest Redis that has all that the functions use.
 const REDIS_FLOOR: (u32, u32) = (7, 0);
+
+/// How much a [`Complaint`] weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Severity {
+    /// Worth mending; nothing waits for it.
+    Note,
+    /// Redis does not take what the program must write. It is not ready until Redis does.
+    NotNow,
+    /// Jobs can be lost. A program neither starts nor is ready, unless the operator
+    /// chose to live with it.
+    Unsafe,
+    /// The queue cannot work on this Redis. A program neither starts nor is ready.
+    Unusable,
+}
 
 /// Something about this Redis or its settings that an operator should mend.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Complaint {
     /// What is wrong and what to do, in a sentence.
     pub text: String,
-    /// Whether jobs are unsafe, so that a program must not start or be ready.
-    pub unsafe_for_jobs: bool,
+    /// How much it weighs.
+    pub severity: Severity,
 }
 
 impl Complaint {
-    fn unsafe_because(text: impl Into<String>) -> Self {
+    fn new(severity: Severity, text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            unsafe_for_jobs: true,
+            severity,
         }
+    }
+
+    fn unsafe_because(text: impl Into<String>) -> Self {
+        Self::new(Severity::Unsafe, text)
     }
 
     fn note(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            unsafe_for_jobs: false,
+        Self::new(Severity::Note, text)
+    }
+
+    /// Whether it keeps a program from starting; `allow_unsafe` is the operator's choice.
+    #[must_use]
+    pub fn forbids_start(&self, allow_unsafe: bool) -> bool {
+        match self.severity {
+            Severity::Note | Severity::NotNow => false,
+            Severity::Unsafe => !allow_unsafe,
+            Severity::Unusable => true,
         }
+    }
+
+    /// Whether it keeps a program from being ready.
+    #[must_use]
+    pub fn forbids_ready(&self, allow_unsafe: bool) -> bool {
+        self.severity == Severity::NotNow || self.forbids_start(allow_unsafe)
     }
 }
 
+/// The last try to write, and when it was. It is shared by all who ask within
+/// [`PROBE_INTERVAL`], so that whoever asks often costs Redis no more writes.
+#[derive(Debug, Default)]
+pub(super) struct WriteProbe(Mutex<Option<(Instant, Result<(), QueueError>)>>);
+
+/// How long one try to write is good for.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long what was written stays.
+const PROBE_TTL: Duration = Duration::from_secs(10);
+
 impl Queue {
     /// Looks at the rights that `role` needs, at version, eviction policy,
-    /// persistence and settings. Empty when all is well; where a right is missing,
-    /// nothing else is looked at.
+    /// persistence and settings, and whether Redis takes writes. Empty when all is well;
+    /// where a right is missing, nothing else is looked at.
     pub async fn complaints(&self, role: Role) -> Result<Vec<Complaint>, QueueError> {
         let missing = self.missing_rights(role).await?;
         if !missing.is_empty() {
@@ -54,16 +101,88 @@ impl Queue {
         if let Ok(values) = fsync {
             complaints.extend(values.get(1).and_then(|policy| about_fsync(policy)));
         }
-        let settings = redis::cmd("HGETALL")
-            .arg(keys::settings(&self.0.tag))
-            .to_owned();
-        let settings: Vec<(String, String)> = self.send("check the settings", &settings).await?;
-        complaints.extend(
-            settings
-                .iter()
-                .filter_map(|(name, value)| about_setting(name, value)),
-        );
+        complaints.extend(self.about_settings().await?);
+        complaints.extend(about_write(self.probe_write().await, role)?);
+        complaints.extend(about_functions(self.counts().await)?);
         Ok(complaints)
+    }
+
+    async fn about_settings(&self) -> Result<Vec<Complaint>, QueueError> {
+        let key = keys::settings(&self.0.tag);
+        let settings = redis::cmd("HGETALL").arg(&key).to_owned();
+        let settings: Result<Vec<(String, String)>, _> =
+            self.send("check the settings", &settings).await;
+        match settings {
+            Ok(settings) => {
+                let about = |(name, value): &(String, String)| about_setting(name, value);
+                Ok(settings.iter().filter_map(about).collect())
+            }
+            Err(error) if error.passes() => Err(error),
+            Err(error) => Ok(vec![Complaint::note(format!(
+                "the settings in {key} cannot be read and are ignored ({error}); run: redis-cli DEL '{key}'"
+            ))]),
+        }
+    }
+
+    /// Writes something, at most once in [`PROBE_INTERVAL`].
+    async fn probe_write(&self) -> Result<(), QueueError> {
+        let mut last = self.0.write_probe.0.lock().await;
+        if let Some((at, answer)) = &*last
+            && at.elapsed() < PROBE_INTERVAL
+        {
+            return answer.clone();
+        }
+        let set = redis::cmd("SET")
+            .arg(keys::probe(&self.0.tag))
+            .arg("")
+            .arg("PX")
+            .arg(whole_ms(PROBE_TTL))
+            .to_owned();
+        let answer = self.send::<Value>("write", &set).await.map(|_| ());
+        *last = Some((Instant::now(), answer.clone()));
+        answer
+    }
+}
+
+/// What a try to write says. A worker goes on with full memory: what it must write is
+/// allowed then.
+fn about_write(
+    answer: Result<(), QueueError>,
+    role: Role,
+) -> Result<Option<Complaint>, QueueError> {
+    let error = match answer {
+        Ok(()) => return Ok(None),
+        Err(error @ (QueueError::Unavailable { .. } | QueueError::Corrupt { .. })) => {
+            return Err(error);
+        }
+        Err(error) => error,
+    };
+    Ok(Some(match (error.code(), role) {
+        (Some("OOM"), Role::Worker) => Complaint::note(
+            "memory is full: no task is taken, and what is in Redis drains; raise maxmemory",
+        ),
+        (Some("OOM"), Role::Api) => Complaint::new(
+            Severity::NotNow,
+            "memory is full: no task is taken until jobs have drained; raise maxmemory",
+        ),
+        _ => Complaint::new(
+            Severity::NotNow,
+            format!("Redis takes no writes, so that all jobs wait: {error}"),
+        ),
+    }))
+}
+
+/// What a call that reads all of the queue's own keys says.
+fn about_functions<T>(answer: Result<T, QueueError>) -> Result<Option<Complaint>, QueueError> {
+    match answer {
+        Ok(_) => Ok(None),
+        Err(error) if error.passes() => Err(error),
+        Err(error) => Ok(Some(Complaint::new(
+            Severity::NotNow,
+            format!(
+                "the queue's functions fail; somebody may have put something else under one of its keys: {error}"
+            ),
+        ))),
     }
 }
 
@@ -81,6 +200,12 @@ fn about_info(info: &str) -> Vec<Complaint> {
         complaints.push(Complaint::unsafe_because(format!(
             "this is Redis {version}; {major}.{minor} or newer is needed for its functions"
         )));
+    }
+    if field(info, "cluster_enabled") == Some("1") {
+        complaints.push(Complaint::new(
+            Severity::Unusable,
+            "this is a node of a Redis Cluster, which is not supported: a slot that moves would tear the queue in two; point REDIS_URL at a single Redis, with Sentinel for failover",
+        ));
     }
     let policy = field(info, "maxmemory_policy").unwrap_or("unknown");
     if policy != "noeviction" {
@@ -177,10 +302,19 @@ mod tests {
         ] {
             let complaints = about_info(&GOOD.replace(good, bad));
             assert_eq!(complaints.len(), 1, "{bad}");
-            assert!(complaints[0].unsafe_for_jobs && complaints[0].text.contains(word));
+            assert!(complaints[0].forbids_start(false) && !complaints[0].forbids_start(true));
+            assert!(complaints[0].text.contains(word));
         }
-        assert!(about_fsync("no").is_some_and(|complaint| complaint.unsafe_for_jobs));
-        assert!(about_fsync("everysec").is_some_and(|complaint| !complaint.unsafe_for_jobs));
+        assert!(about_fsync("no").is_some_and(|complaint| complaint.forbids_ready(false)));
+        assert!(about_fsync("everysec").is_some_and(|complaint| !complaint.forbids_ready(false)));
+    }
+
+    #[test]
+    fn a_cluster_is_refused_whatever_the_operator_allows() {
+        let complaints = about_info(&format!("{GOOD}cluster_enabled:1\r\n"));
+        assert_eq!(complaints.len(), 1);
+        assert!(complaints[0].forbids_start(true) && complaints[0].text.contains("Cluster"));
+        assert_eq!(about_info(&format!("{GOOD}cluster_enabled:0\r\n")), []);
     }
 
     #[test]

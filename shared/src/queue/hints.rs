@@ -5,7 +5,8 @@ use std::time::Duration;
 use deadpool_redis::Connection;
 use redis::{RedisError, Value};
 
-use super::{Queue, QueueError, classify, keys};
+use super::error::classify;
+use super::{Queue, QueueError, keys};
 
 const WAIT_FOR_HINT: &str = "wait for a hint";
 

@@ -8,6 +8,16 @@ pub(super) fn tag(namespace: &str) -> String {
     format!("{{{namespace}}}")
 }
 
+/// The key that is declared with each call and never made.
+pub(super) fn never(tag: &str) -> String {
+    format!("{tag}:never")
+}
+
+/// The key that a try to write goes to.
+pub(super) fn probe(tag: &str) -> String {
+    format!("{tag}:probe")
+}
+
 /// The list of hints that something is due sooner.
 pub(super) fn wake(tag: &str) -> String {
     format!("{tag}:wake")
@@ -60,8 +70,10 @@ mod tests {
     #[test]
     fn the_keys_that_rust_names_stand_in_the_list() {
         let all: Vec<_> = patterns().collect();
-        assert_eq!(all.len(), 31, "{all:?}");
+        assert_eq!(all.len(), 33, "{all:?}");
         for (name, built) in [
+            ("never", never("t")),
+            ("probe", probe("t")),
             ("wake", wake("t")),
             ("workers", workers("t")),
             ("worker", worker("t", "<id>")),

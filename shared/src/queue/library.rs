@@ -32,9 +32,11 @@ const SHARED: &[&str] = &[
     include_str!("../lua/github.lua"),
     include_str!("../lua/destination.lua"),
 ];
+/// The function that says which source a library was made from. Both have it.
+const VERSION: &str = include_str!("../lua/version.lua");
 /// The functions that the programs call.
 const TRANSITIONS: &[&str] = &[
-    include_str!("../lua/version.lua"),
+    VERSION,
     include_str!("../lua/preflight.lua"),
     include_str!("../lua/submit.lua"),
     include_str!("../lua/claim.lua"),
@@ -79,11 +81,15 @@ const READINGS: &[&str] = &[
 #[derive(Debug)]
 pub(super) struct Library {
     prefix: String,
+    pub(super) version: String,
     pub(super) source: String,
     pub(super) source_for_people: String,
 }
 
 impl Library {
+    /// The name of the function `version` in the library for people.
+    pub(super) const VERSION_FOR_PEOPLE: &str = "hookme_version";
+
     pub(super) fn new(clock: Clock) -> Self {
         let clock = match clock {
             Clock::Redis => CLOCK,
@@ -94,8 +100,14 @@ impl Library {
         let prefix = format!("hookme_{version}_");
         Self {
             source: with_head(&format!("hookme_{version}"), &prefix, &version, &whole),
-            source_for_people: with_head("hookme_people", "hookme_", &version, &body(clock, &[])),
+            source_for_people: with_head(
+                "hookme_people",
+                "hookme_",
+                &version,
+                &body(clock, &[VERSION]),
+            ),
             prefix,
+            version,
         }
     }
 

@@ -25,16 +25,17 @@ mod workers;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Cmd, FromRedisValue, RedisError, Value};
+use redis::{Cmd, FromRedisValue, Value};
 
 use self::connection::Connections;
 use self::library::Library;
-pub use checks::Complaint;
+pub use checks::{Complaint, Severity};
 pub use error::QueueError;
+use error::{classify, is_function_missing};
 pub use hints::Hints;
 pub use keys::patterns as key_patterns;
 pub use library::Clock;
-pub use rights::{Role, is_denied};
+pub use rights::Role;
 pub use tls::{AuthorityError, CertificateAuthority, is_certificate_refused};
 pub use types::*;
 pub use whereabouts::is_redis_url;
@@ -116,6 +117,7 @@ struct Inner {
     terms: Terms,
     connections: Connections,
     library: Library,
+    write_probe: checks::WriteProbe,
 }
 
 impl std::fmt::Debug for Queue {
@@ -156,6 +158,7 @@ impl Queue {
             terms,
             connections,
             library: Library::new(address.clock),
+            write_probe: checks::WriteProbe::default(),
         })))
     }
 
@@ -167,13 +170,17 @@ impl Queue {
 
     /// Whether this version of the functions is there.
     async fn are_functions_loaded(&self) -> Result<bool, QueueError> {
-        let version = redis::cmd("FCALL")
-            .arg(self.0.library.name_of("version"))
-            .arg(0)
-            .to_owned();
-        match self.send::<Value>("version", &version).await {
-            Ok(_) => Ok(true),
-            Err(QueueError::Refused { source, .. }) if is_function_missing(&source) => Ok(false),
+        let name = self.0.library.name_of("version");
+        Ok(self.loaded_version(&name).await?.is_some())
+    }
+
+    /// The version that the library of this function `version` was made from, if it is
+    /// there.
+    async fn loaded_version(&self, function: &str) -> Result<Option<String>, QueueError> {
+        let version = redis::cmd("FCALL").arg(function).arg(0).to_owned();
+        match self.send("version", &version).await {
+            Ok(version) => Ok(Some(version)),
+            Err(QueueError::Failed { source, .. }) if is_function_missing(&source) => Ok(None),
             Err(other) => Err(other),
         }
     }
@@ -182,7 +189,8 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// [`QueueError::Refused`] where the right or the memory for it is missing.
+    /// [`QueueError::Failed`] where the right for it is missing, [`QueueError::Refused`]
+    /// where the memory is.
     pub async fn load_functions(&self) -> Result<(), QueueError> {
         if self.are_functions_loaded().await? {
             return Ok(());
@@ -194,25 +202,44 @@ impl Queue {
             .arg(&self.0.library.source)
             .to_owned();
         let loaded = self.send::<Value>("load the functions", &load).await;
-        if !matches!(self.are_functions_loaded().await, Ok(true)) {
-            return loaded.map(|_| ());
+        if matches!(self.are_functions_loaded().await, Ok(true)) {
+            return Ok(());
         }
-        let people = redis::cmd("FUNCTION")
+        loaded.map(|_| ())
+    }
+
+    /// Loads the functions for people, unless those that are there are of this version.
+    /// They have the same names in all versions: the program that started last wins.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_functions`](Self::load_functions). No program needs them.
+    pub async fn load_functions_for_people(&self) -> Result<(), QueueError> {
+        let library = &self.0.library;
+        let loaded = self.loaded_version(Library::VERSION_FOR_PEOPLE).await?;
+        if loaded.is_some_and(|version| version == library.version) {
+            return Ok(());
+        }
+        let load = redis::cmd("FUNCTION")
             .arg("LOAD")
             .arg("REPLACE")
-            .arg(&self.0.library.source_for_people)
+            .arg(&library.source_for_people)
             .to_owned();
-        self.send::<Value>("load the functions for people", &people)
+        self.send::<Value>("load the functions for people", &load)
             .await
             .map(|_| ())
     }
 
+    /// Declares a second key that never exists: where a cluster moves the slot, it then
+    /// refuses the call on both sides (ASK, TRYAGAIN) instead of running it on one half of
+    /// the keys.
     fn function(&self, function: &'static str) -> Call {
         let mut command = redis::cmd("FCALL");
         command
             .arg(self.0.library.name_of(function))
-            .arg(1)
-            .arg(&self.0.tag);
+            .arg(2)
+            .arg(&self.0.tag)
+            .arg(keys::never(&self.0.tag));
         Call { function, command }
     }
 
@@ -224,8 +251,12 @@ impl Queue {
     ) -> Result<T, QueueError> {
         let Call { function, command } = call;
         let value = match self.send(function, &command).await {
-            Err(QueueError::Refused { source, .. }) if is_function_missing(&source) => {
+            Err(QueueError::Failed { source, .. }) if is_function_missing(&source) => {
                 self.load_functions().await?;
+                // Whatever lost the one lost the other too; the call does not need it.
+                if let Err(error) = self.load_functions_for_people().await {
+                    tracing::debug!(%error, "the functions for people could not be loaded");
+                }
                 self.send(function, &command).await?
             }
             other => other?,
@@ -243,30 +274,5 @@ impl Queue {
     ) -> Result<T, QueueError> {
         let answer = self.0.connections.send(command).await;
         answer.map_err(|error| classify(operation, error))
-    }
-}
-
-/// Redis reports a missing function as a plain `ERR`: only its words tell.
-fn is_function_missing(error: &RedisError) -> bool {
-    error
-        .detail()
-        .is_some_and(|detail| detail.contains("Function not found"))
-}
-
-/// Whether Redis answered at all, and if so what the caller can do.
-fn classify(operation: &'static str, error: RedisError) -> QueueError {
-    match error.kind() {
-        redis::ErrorKind::Server(_) | redis::ErrorKind::Extension => QueueError::Refused {
-            operation,
-            source: error,
-        },
-        redis::ErrorKind::Parse | redis::ErrorKind::UnexpectedReturnType => QueueError::Corrupt {
-            operation,
-            detail: error.to_string(),
-        },
-        _ => QueueError::Unavailable {
-            operation,
-            source: Some(error),
-        },
     }
 }

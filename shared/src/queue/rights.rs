@@ -3,8 +3,6 @@
 //! A function that lacks a right half-way has made its first changes already, and Redis
 //! takes none of them back. So a program asks for all of its rights when it starts.
 
-use redis::RedisError;
-
 use super::{Queue, QueueError, reply};
 
 /// Whose rights are looked at. A program of each needs others.
@@ -31,11 +29,11 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// [`QueueError::Refused`] where the functions are not loaded and may not be, and
+    /// [`QueueError::Failed`] where the functions are not loaded and may not be, and
     /// whatever else keeps Redis from answering.
     pub async fn missing_rights(&self, role: Role) -> Result<Vec<String>, QueueError> {
         match self.are_functions_loaded().await {
-            Err(error) if is_denied(&error) => return Ok(vec!["+fcall".to_owned()]),
+            Err(error) if error.is_denied() => return Ok(vec!["+fcall".to_owned()]),
             Err(error) => return Err(error),
             Ok(true) => {}
             Ok(false) => self.load_functions().await?,
@@ -43,7 +41,7 @@ impl Queue {
         let call = self.function("preflight").arg(role.as_str());
         match self.call(call, reply::words).await {
             // It may be called, as was seen above: what is denied is its key.
-            Err(error) if is_denied(&error) => Ok(vec![format!("~{}", self.0.tag)]),
+            Err(error) if error.is_denied() => Ok(vec![format!("~{}", self.0.tag)]),
             answered => answered,
         }
     }
@@ -54,14 +52,5 @@ impl Queue {
         format!(
             "the Redis user {user} lacks the rights {missing}; an administrator of Redis gives them with: ACL SETUSER {user} {missing}"
         )
-    }
-}
-
-/// Whether Redis refused it because the user lacks a right.
-#[must_use]
-pub fn is_denied(error: &QueueError) -> bool {
-    match error {
-        QueueError::Refused { source, .. } => RedisError::code(source) == Some("NOPERM"),
-        QueueError::Unavailable { .. } | QueueError::Corrupt { .. } => false,
     }
 }

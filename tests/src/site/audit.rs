@@ -8,7 +8,8 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
 /// The keys that live only as long as their TTL.
-const WITH_TTL: [&str; 15] = [
+const WITH_TTL: [&str; 16] = [
+    "probe",
     "worker",
     "idempotency",
     "pull_request",

@@ -22,6 +22,8 @@ const CALLERS: [(&str, &[&str]); 10] = [
 /// What the programs send and can do without: the first is the deployer's, the second shows
 /// secrets, and the third goes to Sentinel.
 const SPARED: [&str; 3] = ["FUNCTION", "CONFIG", "SENTINEL"];
+/// What a command's name stands after in the Lua files.
+const CALLS: [&str; 5] = ["redis.call(", "redis.pcall(", "call_many(", "look(", "put("];
 /// The files whose functions all others can call.
 const SHARED: [&str; 7] = [
     "clock",
@@ -100,7 +102,7 @@ fn commands_of(
         .get(function)
         .unwrap_or_else(|| panic!("no {function:?}"));
     let mut commands = Names::new();
-    for call in ["redis.call(", "redis.pcall(", "call_many("] {
+    for call in CALLS {
         commands.extend(quoted_after(body, call, '\''));
     }
     let words = body.split(|letter: char| !(letter.is_alphanumeric() || letter == '_'));
@@ -197,7 +199,7 @@ fn the_users_may_do_what_the_preflight_asks_for_and_no_more() {
 fn every_command_of_every_function_is_asked_for() {
     let asked: Names = listed("api").union(&listed("worker")).cloned().collect();
     for (file, text) in files("lua", "lua") {
-        for call in ["redis.call(", "redis.pcall(", "call_many("] {
+        for call in CALLS {
             let missing: Names = quoted_after(&text, call, '\'')
                 .difference(&asked)
                 .cloned()

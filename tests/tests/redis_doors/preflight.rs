@@ -38,7 +38,7 @@ async fn each_right_that_is_taken_away_is_named_alone_with_the_command_that_give
             assert_eq!(complaints.len(), 1, "{complaints:?}");
             let remedy = format!("ACL SETUSER {user} {missed}");
             assert!(
-                complaints[0].unsafe_for_jobs && complaints[0].text.ends_with(&remedy),
+                complaints[0].forbids_start(false) && complaints[0].text.ends_with(&remedy),
                 "{complaints:?}"
             );
             // The remedy is one.

@@ -7,11 +7,12 @@
 
 use std::time::Duration;
 
-use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue, QueueError};
+use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, LOCATION};
 use serde::de::IgnoredAny;
 use tokio_util::task::TaskTracker;
 
+use super::help::helped;
 use super::patience::Patience;
 use super::{Failure, Turn, link};
 use crate::pack;
@@ -76,27 +77,28 @@ impl Answers {
     ) -> Result<Known, Failure> {
         let asker = self.asker(hash);
         loop {
-            match self.queue.github_look(&asker, self.term).await {
-                Ok(Looked::Fresh(answer)) => {
+            let looked = self.queue.github_look(&asker, self.term).await;
+            let Some(looked) = helped("GitHub's cached answer cannot be looked up", looked)? else {
+                return Ok(Known::Unkept);
+            };
+            match looked {
+                Looked::Fresh(answer) => {
                     return Ok(match unpack(&answer, bytes_max) {
                         Some(kept) => Known::Fresh(kept),
                         None => Known::Unkept,
                     });
                 }
-                Ok(Looked::Stale(answer)) => {
+                Looked::Stale(answer) => {
                     let stale = unpack(&answer, bytes_max).map(|kept| (answer, kept));
                     return Ok(Known::Ask(self.asking(asker, stale)));
                 }
-                Ok(Looked::Missing) => return Ok(Known::Ask(self.asking(asker, None))),
-                Ok(Looked::Asked) => {
+                Looked::Missing => return Ok(Known::Ask(self.asking(asker, None))),
+                Looked::Asked => {
                     if !patience.look_again().await {
                         let reason = "it waits for an answer that another job asks GitHub for";
                         return Err(Failure::in_vain(reason));
                     }
                 }
-                // Redis is out of memory, say: nothing is kept then.
-                Err(QueueError::Refused { .. }) => return Ok(Known::Unkept),
-                Err(error) => return Err(Failure::Queue(error)),
             }
         }
     }
@@ -104,13 +106,17 @@ impl Answers {
     /// The turn to ask for what this hash stands for, if nobody else has it.
     pub(super) async fn turn(&self, hash: String) -> Result<Option<Turn>, Failure> {
         let asker = self.asker(hash);
-        match self.queue.github_look(&asker, self.term).await {
-            Ok(Looked::Asked) => Ok(None),
-            Ok(_) => Ok(Some(Turn(Some(self.asking(asker, None))))),
-            // Redis is out of memory, say: nobody waits for anybody then.
-            Err(QueueError::Refused { .. }) => Ok(Some(Turn(None))),
-            Err(error) => Err(Failure::Queue(error)),
-        }
+        let looked = self.queue.github_look(&asker, self.term).await;
+        Ok(
+            match helped(
+                "others cannot be kept from asking GitHub for the same names",
+                looked,
+            )? {
+                Some(Looked::Asked) => None,
+                Some(_) => Some(Turn(Some(self.asking(asker, None)))),
+                None => Some(Turn(None)),
+            },
+        )
     }
 
     fn asker(&self, hash: String) -> Asker {

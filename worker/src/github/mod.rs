@@ -11,6 +11,7 @@ mod answers;
 mod create;
 mod exchange;
 mod governor;
+mod help;
 mod identity;
 mod link;
 mod patience;

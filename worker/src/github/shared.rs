@@ -15,6 +15,7 @@ use url::Url;
 use super::address::Address;
 use super::answers::{Answers, Known};
 use super::governor::Governor;
+use super::help::helped;
 use super::identity::{self, Account};
 use super::patience::{PATIENCE, Patience};
 use super::sender::Sender;
@@ -127,7 +128,8 @@ impl Shared {
 
     pub(super) async fn known_names(&self, ids: &[u64]) -> Result<Vec<Option<String>>, Failure> {
         let names = self.queue.github_names(&self.host, ids).await;
-        names.map_err(Failure::Queue)
+        let names = helped("names that are known cannot be looked up", names)?;
+        Ok(names.unwrap_or_else(|| vec![None; ids.len()]))
     }
 
     pub(super) async fn remember_names(&self, names: &[(u64, String)]) {
@@ -195,7 +197,11 @@ impl Shared {
         let name = self.named_by(&reading, &sent.reply.body);
         // Known before the permit is given back: whoever gets the next one looks first.
         if let Some(name) = &name {
-            self.know(name).await.map_err(Failure::Queue)?;
+            let known = self.know(name).await;
+            helped(
+                "whose API_TOKEN this is cannot be remembered for other workers",
+                known,
+            )?;
         }
         match (name, sent.settle(reading).await?.1) {
             (Some(name), _) => Ok(name),
@@ -231,7 +237,7 @@ impl Shared {
     /// Whose token it is, as Redis knows it.
     async fn known(&self) -> Result<Option<String>, Failure> {
         let known = self.queue.github_identity(&self.key()).await;
-        known.map_err(Failure::Queue)
+        Ok(helped("whose API_TOKEN this is cannot be looked up", known)?.flatten())
     }
 
     /// Nothing waits any more for what stood for the token until its user was known.

@@ -62,6 +62,35 @@ pub fn after_looking(
     }
 }
 
+/// How long a job waits for what Redis does not do now.
+const NOT_NOW_WAIT: Duration = Duration::from_secs(5);
+
+/// What becomes of a job in the middle of whose attempt a call to Redis failed that it
+/// needs. What passes, and what an administrator of Redis must mend for all jobs, is no
+/// failure of this one; anything else is.
+///
+/// - `failures`: failures before this one.
+/// - `jitter`: a uniform sample in `[0, 1]`.
+#[must_use]
+pub fn after_queue_error(
+    error: &QueueError,
+    failures: u32,
+    retry: &RetryPolicy,
+    jitter: f64,
+) -> Settlement {
+    let reason = error.to_string();
+    match error {
+        QueueError::Unavailable { .. } => Settlement::Release { reason },
+        error if error.passes() || error.is_denied() => Settlement::Defer {
+            delay: NOT_NOW_WAIT.mul_f64(1.0 + jitter),
+            reason,
+        },
+        QueueError::Refused { .. } | QueueError::Failed { .. } | QueueError::Corrupt { .. } => {
+            after_failure(reason, None, failures, retry, jitter)
+        }
+    }
+}
+
 /// What becomes of a job whose result was sent to the webhook.
 ///
 /// - `failures`: failures before this one.

@@ -120,7 +120,7 @@ impl GovernorTask {
     /// Redis did not say what may start: nobody waits for it, and nothing is sent.
     fn give_up(&mut self, error: &QueueError) {
         lock(&self.board).free_until = None;
-        if let QueueError::Unavailable { .. } = error {
+        if error.passes() {
             tracing::debug!(%error, "redis does not answer for GitHub's limits; nothing is sent");
         } else {
             tracing::error!(%error, "what redis holds of GitHub's limits cannot be used; nothing is sent");

@@ -1,0 +1,128 @@
+//! A Redis that takes no writes for a while, and one whose user lacks a right.
+
+use std::time::Duration;
+
+use hookme_shared::job::State;
+use hookme_tests::redis_server::{Persistence, RedisOptions};
+use hookme_tests::site::{Site, SiteOptions};
+use hookme_tests::{RedisServer, eventually};
+
+use super::{PATIENCE, look};
+
+/// What `/readyz` says, with the status.
+async fn readiness(url: &str) -> (u16, String) {
+    let answer = reqwest::get(url).await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+/// Waits until `/readyz` answers with that status, and returns what it says.
+async fn ready_with(url: &str, status: u16) -> String {
+    let said = eventually(PATIENCE, "another readiness", async || {
+        let (now, text) = readiness(url).await;
+        if now == status { Ok(text) } else { Err(text) }
+    });
+    said.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_disk_that_refuses_for_a_while_costs_no_failure_and_shows_on_readyz() {
+    let operator = format!("127.0.0.1:{}", hookme_tests::process::free_port().unwrap());
+    let options = SiteOptions {
+        workers: 0,
+        ..SiteOptions::default()
+    };
+    let redis = RedisServer::start(RedisOptions {
+        persistence: Persistence::AofAlways,
+        arguments: ["--dbfilename", "blocked.rdb"].map(str::to_owned).to_vec(),
+        login: None,
+    });
+    let options = options.with("RETRY_MAX_ATTEMPTS", "0");
+    let site = Site::start_on(redis.await.unwrap(), options).await.unwrap();
+    let worker = site
+        .start_worker(&[("OPERATOR_LISTEN", &*operator)])
+        .unwrap();
+    Site::ready(&worker).await.unwrap();
+    let worker_ready = format!("http://{operator}/readyz");
+    ready_with(&worker_ready, 200).await;
+
+    // A snapshot goes where a folder stands.
+    let mut redis = site.connection().await.unwrap();
+    let snapshot = site.redis.dir().join("blocked.rdb");
+    std::fs::create_dir(&snapshot).unwrap();
+    std::fs::write(snapshot.join("full"), "").unwrap();
+    let mut save = redis::cmd("CONFIG");
+    save.arg("SET").arg("save").arg("3600 1");
+    save.exec_async(&mut redis).await.unwrap();
+    let ids = [
+        site.submit("octocat", "a").await.unwrap(),
+        site.submit("octocat", "b").await.unwrap(),
+    ];
+    redis::cmd("BGSAVE").exec_async(&mut redis).await.unwrap();
+    let said = ready_with(&worker_ready, 503).await;
+    assert!(said.contains("MISCONF"), "{said}");
+    let unready = look(&site).await;
+    assert_eq!(unready.status, 503, "{unready:?}");
+    let late = serde_json::json!({"username": "octocat", "repository": "c"});
+    let late = site.client.post_task(&late, None).await.unwrap();
+    assert_eq!(late.status, 503, "{late:?}");
+
+    std::fs::remove_dir_all(&snapshot).unwrap();
+    redis::cmd("BGSAVE").exec_async(&mut redis).await.unwrap();
+    ready_with(&worker_ready, 200).await;
+    let last = site.submit("octocat", "c").await.unwrap();
+    site.all_ended(PATIENCE).await.unwrap();
+    for id in ids.into_iter().chain([last]) {
+        let told = site.job(id).await.unwrap();
+        assert_eq!(
+            (told.job.state, told.job.failures),
+            (State::Succeeded, 0),
+            "{told:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_right_that_is_taken_away_kills_no_job_and_shows_on_readyz() {
+    let operator = format!("127.0.0.1:{}", hookme_tests::process::free_port().unwrap());
+    let options = SiteOptions {
+        workers: 0,
+        ..SiteOptions::default()
+    };
+    let site = Site::start(options.with("RETRY_MAX_ATTEMPTS", "0"))
+        .await
+        .unwrap();
+    let mut redis = site.connection().await.unwrap();
+    let mut rights = async |rule: &str| {
+        let mut set = redis::cmd("ACL");
+        set.arg("SETUSER").arg("w");
+        rule.split(' ').for_each(|word| _ = set.arg(word));
+        set.exec_async(&mut redis).await.unwrap();
+    };
+    rights("on >secret ~* &* +@all").await;
+    let url = site.redis.url_of("w:secret");
+    let worker = site
+        .start_worker(&[("REDIS_URL", &url), ("OPERATOR_LISTEN", &operator)])
+        .unwrap();
+    Site::ready(&worker).await.unwrap();
+    let ready = format!("http://{operator}/readyz");
+    // Needed to keep a report, after the fetch.
+    rights("-hincrby").await;
+    let id = site.submit("octocat", "a").await.unwrap();
+    let said = ready_with(&ready, 503).await;
+    assert!(said.contains("+hincrby"), "{said}");
+    worker
+        .wait_for_log("the Redis user needs a right", PATIENCE)
+        .await
+        .unwrap();
+    rights("+hincrby").await;
+    ready_with(&ready, 200).await;
+    site.all_ended(PATIENCE + Duration::from_secs(10))
+        .await
+        .unwrap();
+    let told = site.job(id).await.unwrap();
+    assert_eq!(
+        (told.job.state, told.job.failures),
+        (State::Succeeded, 0),
+        "{told:?}"
+    );
+}
