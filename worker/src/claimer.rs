@@ -240,9 +240,11 @@ impl Round {
 
     fn failed(&mut self, error: &QueueError, request: String, sent: Instant) {
         match error {
-            QueueError::Unavailable { .. } => self.unanswered = Some((request, sent)),
+            QueueError::Unavailable { .. } | QueueError::Failed { .. } => {
+                self.unanswered = Some((request, sent));
+            }
             // It did not take effect now; an earlier sending of it may have.
-            QueueError::Refused { .. } | QueueError::Failed { .. } => {}
+            QueueError::Refused { .. } => {}
             QueueError::Corrupt { .. } => self.unanswered = None,
         }
     }

@@ -64,7 +64,11 @@ local function add_up(ns, field, by)
     local at = key.stats(ns)
     local sum = redis.pcall('HINCRBY', at, field, by)
     if type(sum) == 'number' then return sum end
-    if is_other_type(sum) then redis.call('DEL', at) end
+    if is_other_type(sum) then
+        redis.call('DEL', at)
+    elseif not string.find(sum.err, 'not an integer', 1, true) then
+        return error(sum)
+    end
     redis.call('HSET', at, field, by)
     return by
 end

@@ -131,6 +131,11 @@ async fn a_slot_that_moves_runs_no_function_on_either_side() {
         .unwrap_err();
     let error = refused.downcast_ref::<QueueError>().unwrap();
     assert!(error.passes() && error.code() == Some("ASK"), "{error:?}");
+    let known = eventually(PATIENCE, "a target that knows all slots", async || {
+        let error = there.counts().await.unwrap_err();
+        (error.code() == Some("MOVED")).then_some(()).ok_or(error.to_string())
+    });
+    known.await.unwrap();
     // Whoever follows that to the other side runs nothing there.
     let name = name_of_counts(&mut to).await;
     let mut pipe = redis::pipe();
