@@ -234,12 +234,16 @@ impl Queue {
     /// refuses the call on both sides (ASK, TRYAGAIN) instead of running it on one half of
     /// the keys.
     fn function(&self, function: &'static str) -> Call {
+        self.function_on(function, &[&self.0.tag, &keys::never(&self.0.tag)])
+    }
+
+    /// A call of a function that declares these keys.
+    fn function_on(&self, function: &'static str, keys: &[&str]) -> Call {
         let mut command = redis::cmd("FCALL");
         command
             .arg(self.0.library.name_of(function))
-            .arg(2)
-            .arg(&self.0.tag)
-            .arg(keys::never(&self.0.tag));
+            .arg(keys.len())
+            .arg(keys);
         Call { function, command }
     }
 

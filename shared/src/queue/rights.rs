@@ -38,7 +38,10 @@ impl Queue {
             Ok(true) => {}
             Ok(false) => self.load_functions().await?,
         }
-        let call = self.function("preflight").arg(role.as_str());
+        // Declares the tag alone: the second key of other calls is one of those asked about.
+        let call = self
+            .function_on("preflight", &[&self.0.tag])
+            .arg(role.as_str());
         match self.call(call, reply::words).await {
             // It may be called, as was seen above: what is denied is its key.
             Err(error) if error.is_denied() => Ok(vec![format!("~{}", self.0.tag)]),

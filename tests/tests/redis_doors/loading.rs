@@ -68,6 +68,35 @@ async fn whoever_may_not_load_functions_is_told_which_right_that_takes() {
 }
 
 #[tokio::test]
+async fn the_functions_for_people_are_loaded_by_the_next_start_if_a_load_was_cut_off() {
+    let guarded = Guarded::start().await;
+    let mut admin = guarded.redis.connection().await.unwrap();
+    for lost in ["FUNCTION DELETE hookme_people", "FUNCTION FLUSH"] {
+        let url = guarded.redis.url();
+        assert!(load_functions(&url).status.success());
+        send(&mut admin, lost).await.unwrap();
+        let environment = [("REDIS_URL", &*url), NO_WEBHOOK];
+        let worker = Program::start("worker", &environment).unwrap();
+        worker.wait_for_log("taking jobs", PATIENCE).await.unwrap();
+        let counts = send(&mut admin, "FCALL_RO hookme_counts 1 {hookme}").await;
+        assert!(counts.is_ok(), "{lost}: {counts:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_functions_for_people_are_those_of_the_program_that_started_last() {
+    let guarded = Guarded::start().await;
+    let mut admin = guarded.redis.connection().await.unwrap();
+    let older = "#!lua name=hookme_people\nredis.register_function{function_name='hookme_version', callback=function() return 'older' end, flags={'no-writes'}}";
+    let mut load = redis::cmd("FUNCTION");
+    load.arg("LOAD").arg(older);
+    load.exec_async(&mut admin).await.unwrap();
+    assert!(load_functions(&guarded.redis.url()).status.success());
+    let counts = send(&mut admin, "FCALL_RO hookme_counts 1 {hookme}").await;
+    assert!(counts.is_ok(), "{counts:?}");
+}
+
+#[tokio::test]
 async fn a_right_that_is_missing_keeps_a_program_from_starting_even_with_an_unsafe_redis() {
     let guarded = Guarded::start().await;
     assert!(

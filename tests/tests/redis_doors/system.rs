@@ -18,6 +18,7 @@ async fn guarded_site() -> Site {
     let guarded = Guarded::start().await;
     let deploy = queue(guarded.url_of("hookme_deploy"));
     deploy.load_functions().await.unwrap();
+    deploy.load_functions_for_people().await.unwrap();
     let users = ["hookme_api", "hookme_worker"].map(|user| guarded.url_of(user));
     let options = SiteOptions {
         workers: 2,
