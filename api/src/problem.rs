@@ -234,6 +234,7 @@ impl IntoResponse for Problem {
 #[cfg(test)]
 mod tests {
     use axum::body::to_bytes;
+    use hookme_shared::queue::Severity;
     use serde_json::{Value, json};
 
     use super::*;
