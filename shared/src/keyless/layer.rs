@@ -5,13 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::HOST;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 
-use super::{AllowedHosts, Refusal};
+use super::{AllowedHosts, Refusal, authority};
 
-/// The most of a host's name that is logged, in bytes.
+/// The most of a host's name that is logged, in characters, which are ASCII.
 const LOGGED_MAX: usize = 100;
 
 #[derive(Clone)]
@@ -55,13 +54,10 @@ async fn check(State(protection): State<Protection>, request: Request, next: Nex
 /// Logs that a host is not allowed: a health check or a scraper shows its operator the
 /// status and not what it means. Once, as a page could send any number of such requests.
 fn tell(request: &Request) {
-    let host = request.headers().get(HOST);
-    let host = host.map_or(&b""[..], |host| host.as_bytes());
-    let host = String::from_utf8_lossy(&host[..host.len().min(LOGGED_MAX)]);
-    let target = request.uri().authority();
+    let host = authority(request).ok().flatten();
+    let host = host.and_then(|host| host.get(..host.len().min(LOGGED_MAX)));
     tracing::warn!(
-        ?host,
-        ?target,
-        "ALLOWED_HOSTS does not name the host that a request is for; it and all others like it are answered 421"
+        host = host.unwrap_or("unreadable"),
+        "ALLOWED_HOSTS does not name the host that a request is for; this one and all others like it are answered 421"
     );
 }
