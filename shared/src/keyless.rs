@@ -85,13 +85,13 @@ fn authority<B>(request: &Request<B>) -> Result<Option<&str>, Refusal> {
     }
 }
 
-/// Whether a method may change something, as far as HTTP goes.
+/// Says whether a method may change something, as far as HTTP goes.
 fn changes_something(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// Whether a page of another origin made a browser send the request, by the rule of
-/// `CrossOriginProtection` of Go 1.25.
+/// Says whether a page of another origin made a browser send the request, by the rule
+/// of `CrossOriginProtection` of Go 1.25.
 ///
 /// A browser leaves `Sec-Fetch-Site` out where the address is neither https nor of its
 /// own machine; then `Origin` is compared. Its scheme is not: nobody knows here whether

@@ -24,7 +24,7 @@ struct Context {
     allow_unsafe: bool,
 }
 
-/// Where operators are served.
+/// The place where operators are served.
 #[derive(Debug)]
 pub struct Operator {
     /// The socket.

@@ -69,7 +69,7 @@ pub(super) async fn enter(State(door): State<Door>, mut request: Request, next: 
 }
 
 impl Door {
-    /// Whether a key is asked for here, of whoever wants more than what is open.
+    /// Says whether a key is needed here for all routes but the open ones.
     pub(super) fn asks_for_keys(&self) -> bool {
         match self.listener {
             Listener::Operators => false,

@@ -47,7 +47,7 @@ pub struct DoorArguments {
     hosts: HostArguments,
 }
 
-/// Who may come in, and by which name.
+/// The rules by which requests come in.
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
     /// The keys that are known. Without any, nobody is asked for one at LISTEN.

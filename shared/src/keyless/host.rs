@@ -28,7 +28,7 @@ enum Host {
 pub struct NoHost;
 
 impl AllowedHosts {
-    /// Whether requests for `authority`, a host with or without a port, are answered.
+    /// Says whether requests for `authority`, a host with or without a port, are answered.
     pub(super) fn allows(&self, authority: &str) -> bool {
         match authority.parse() {
             Ok(Host::Address) => true,
@@ -76,12 +76,12 @@ impl FromStr for Host {
     }
 }
 
-/// Whether `text` is a port, or the nothing that may stand in its place.
+/// Says whether `text` is a port, or the nothing that may stand in its place.
 fn is_port(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether `text` has the letters of a name; an underscore is none of DNS, but of
+/// Says whether `text` has the letters of a name; an underscore is none of DNS, but of
 /// container engines.
 fn is_name(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);

@@ -17,7 +17,7 @@ const LOGGED_MAX: usize = 100;
 struct Protection {
     hosts: Arc<AllowedHosts>,
     refuse: fn(Refusal) -> Response,
-    /// Whether a host that is not allowed was told in the log.
+    /// The memory that a host which is not allowed was told in the log.
     told: Arc<AtomicBool>,
 }
 

@@ -4,7 +4,7 @@ use reqwest::Method;
 
 use Outcome::{Broken, CrossOrigin, OtherHost, Passes};
 
-/// What becomes of a request.
+/// The end of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The route answers it, however.
@@ -34,11 +34,11 @@ impl Outcome {
 pub(crate) struct Case {
     /// The last digit of HTTP's version.
     version: u8,
-    /// What stands before the path, if anything does.
+    /// The text before the path, if there is any.
     before_path: &'static str,
     /// The header fields, in which `{address}` is that of the listener.
     fields: &'static [&'static str],
-    /// What becomes of it if its method only reads, and if it changes something.
+    /// Its end if its method only reads, and if it changes something.
     outcomes: [Outcome; 2],
 }
 

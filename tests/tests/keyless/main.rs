@@ -1,5 +1,5 @@
-//! What a browser can make of a listener that asks for no key, for whatever page it shows:
-//! bytes by hand, on a TCP socket, against the real programs.
+//! Requests that a browser can send for a page to a listener that asks for no key: bytes
+//! by hand, on a TCP socket, against the real programs.
 
 #![cfg(test)]
 

@@ -10,7 +10,7 @@ pub(crate) struct Listener {
     pub(crate) name: &'static str,
     pub(crate) address: String,
     pub(crate) routes: Vec<Route>,
-    /// Whether problems have pages of their own here.
+    /// Says whether problems have pages of their own here.
     has_pages: bool,
 }
 
@@ -48,7 +48,7 @@ impl Listener {
         }
     }
 
-    /// That of the worker. A test beside its router holds that there are no other routes.
+    /// The listener of the worker. A test beside its router holds that there are no other routes.
     pub(crate) fn of_worker(address: String) -> Self {
         let paths = ["/livez", "/readyz", "/metrics", "/nowhere"];
         let methods = ["get", "head", "post", "put"];
