@@ -10,6 +10,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use hookme_shared::job::{JobId, State};
+use hookme_shared::keyless::Refusal;
 use hookme_shared::queue::{Complaint, QueueError};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -36,6 +37,8 @@ pub(crate) enum Problem {
     KeyNeeded,
     /// The key is no operator's.
     OperatorsOnly,
+    /// No key was asked for, and a stranger's page may have made a browser send it.
+    Keyless(Refusal),
     /// No task has this id, or it is no id, or the task is another's.
     UnknownTask,
     /// No destination has this id.
@@ -121,6 +124,8 @@ impl Problem {
             Self::Invalid(_) => &kinds::INVALID,
             Self::KeyNeeded => &kinds::KEY_NEEDED,
             Self::OperatorsOnly => &kinds::OPERATORS_ONLY,
+            Self::Keyless(Refusal::Host) => &kinds::HOST,
+            Self::Keyless(Refusal::CrossOrigin) => &kinds::CROSS_ORIGIN,
             Self::UnknownTask => &kinds::UNKNOWN_TASK,
             Self::UnknownDestination => &kinds::UNKNOWN_DESTINATION,
             Self::UnknownPath => &kinds::UNKNOWN_PATH,
@@ -147,6 +152,8 @@ impl Problem {
             Self::Invalid(error) => error.clone(),
             Self::KeyNeeded => "a key is needed".into(),
             Self::OperatorsOnly => "the key is no operator's".into(),
+            Self::Keyless(Refusal::Host) => "ALLOWED_HOSTS does not name this host".into(),
+            Self::Keyless(Refusal::CrossOrigin) => "a page of another origin sent this".into(),
             Self::UnknownTask => "no such task".into(),
             Self::UnknownDestination => "no such destination".into(),
             Self::UnknownPath => "route not found".into(),
@@ -257,6 +264,8 @@ mod tests {
             Problem::Invalid("field username is required".into()),
             Problem::KeyNeeded,
             Problem::OperatorsOnly,
+            Problem::Keyless(Refusal::Host),
+            Problem::Keyless(Refusal::CrossOrigin),
             Problem::UnknownTask,
             Problem::UnknownDestination,
             Problem::UnknownPath,
@@ -343,6 +352,15 @@ mod tests {
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
         let (response, _) = shown(Problem::OperatorsOnly).await;
         assert!(!response.headers().contains_key("www-authenticate"));
+    }
+
+    #[tokio::test]
+    async fn what_is_refused_without_a_key_has_the_status_that_goes_with_it() {
+        for refusal in [Refusal::Host, Refusal::CrossOrigin] {
+            let (response, body) = shown(Problem::Keyless(refusal)).await;
+            assert_eq!(response.status(), refusal.status());
+            assert_eq!(body["detail"], refusal.detail());
+        }
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@
 //! them. `GET /problems/{name}` shows a kind to whoever follows the `type`.
 
 use axum::http::StatusCode;
+use hookme_shared::keyless::Refusal;
 
 /// A kind of problem.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(crate) struct ProblemKind {
 }
 
 macro_rules! problem_kinds {
-    ($($constant:ident: $status:ident, $name:literal, $title:literal, $advice:literal;)*) => {
+    ($($constant:ident: $status:ident, $name:literal, $title:literal, $advice:expr;)*) => {
         $(pub(crate) static $constant: ProblemKind = ProblemKind {
             name: $name,
             status: StatusCode::$status,
@@ -39,6 +40,8 @@ problem_kinds! {
         "Send the header Authorization: Bearer <key>, once, with a key that whoever runs this API has given you.";
     OPERATORS_ONLY: FORBIDDEN, "operators-only", "Only operators may do this",
         "The key is known, but it is no operator's.";
+    CROSS_ORIGIN: FORBIDDEN, "cross-origin", "A page of another origin sent this",
+        Refusal::CrossOrigin.detail();
     UNKNOWN_TASK: NOT_FOUND, "unknown-task", "There is no such task",
         "No task has this id. Tasks that have ended are forgotten after a while.";
     UNKNOWN_DESTINATION: NOT_FOUND, "unknown-destination", "There is no such destination",
@@ -61,6 +64,8 @@ problem_kinds! {
         "A report fits into a few hundred bytes. Feedback has room for an evaluation of some hundred thousand characters: leave out of it what nobody reads.";
     CONTENT_TYPE: UNSUPPORTED_MEDIA_TYPE, "content-type", "The body is not declared to be JSON",
         "Send the header Content-Type: application/json.";
+    HOST: MISDIRECTED_REQUEST, "host-not-allowed", "This host is not answered to",
+        Refusal::Host.detail();
     KEY_REUSED: UNPROCESSABLE_ENTITY, "idempotency-key-reused", "The Idempotency-Key was used for another body",
         "A key stands for one body. Repeat that body, or take a new key for a new one.";
     FULL: TOO_MANY_REQUESTS, "live-limit", "Too many live tasks",

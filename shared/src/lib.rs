@@ -7,6 +7,7 @@ pub mod feedback;
 pub mod guard;
 pub mod healthcheck;
 pub mod job;
+pub mod keyless;
 pub mod names;
 pub mod owner;
 pub mod queue;

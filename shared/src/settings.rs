@@ -8,12 +8,14 @@
 //! file repeats.
 
 mod guard;
+mod hosts;
 mod mistakes;
 
 use std::path::Path;
 use std::time::Duration;
 
 pub use guard::GuardArguments;
+pub use hosts::HostArguments;
 pub use mistakes::Mistakes;
 
 use crate::queue::{CertificateAuthority, Limits, is_redis_url};

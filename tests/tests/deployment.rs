@@ -201,6 +201,12 @@ fn compose_gives_each_program_only_variables_that_it_reads() {
 }
 
 #[test]
+fn compose_s_api_is_asked_by_its_name_unless_it_is_told_other_names() {
+    let hosts = &service("api")["environment"]["ALLOWED_HOSTS"];
+    assert_eq!(hosts.as_str(), Some("${ALLOWED_HOSTS:-api}"));
+}
+
+#[test]
 fn compose_waits_for_a_program_longer_than_the_program_waits_for_its_work() {
     for (name, variables) in [("api", api_variables()), ("worker", worker_variables())] {
         let grace_ms: u64 = variables["SHUTDOWN_GRACE"].parse().unwrap();

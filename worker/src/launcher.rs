@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use hookme_shared::queue::{Address, Queue};
 use hookme_shared::span::whole_ms;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -19,7 +18,7 @@ use crate::heartbeat::Heartbeat;
 use crate::hints::{self, Bell};
 use crate::leases::{Leases, Stop};
 use crate::metrics::Metrics;
-use crate::operator;
+use crate::operator::Operator;
 use crate::policy::retry::RetryPolicy;
 use crate::reaper;
 use crate::runner::Runner;
@@ -49,7 +48,7 @@ pub struct Launch {
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where health and metrics are served, if anywhere.
-    pub operator: Option<TcpListener>,
+    pub operator: Option<Operator>,
 }
 
 impl Launch {
@@ -82,9 +81,8 @@ impl Launch {
             bell.clone(),
             done.clone(),
         )));
-        if let Some(listener) = self.operator {
-            let served = operator::serve(
-                listener,
+        if let Some(operator) = self.operator {
+            let served = operator.serve(
                 self.queue.clone(),
                 Arc::clone(&metrics),
                 self.allow_unsafe,

@@ -53,6 +53,7 @@ use crate::http::ClientError;
 use crate::kinds::Kinds;
 use crate::launcher::Launch;
 use crate::metrics::Metrics;
+use crate::operator::Operator;
 use crate::policy::retry::RetryPolicy;
 use crate::reporter::Reporter;
 use crate::settings::Settings;
@@ -133,7 +134,10 @@ pub async fn run(
         retry,
         allow_unsafe: settings.redis.allow_unsafe,
         metrics,
-        operator,
+        operator: operator.map(|listener| Operator {
+            listener,
+            allowed_hosts: settings.work.allowed_hosts.clone(),
+        }),
     };
     launch.run(handler, shutdown).await?;
     beside.close();

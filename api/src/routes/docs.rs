@@ -7,7 +7,7 @@ use utoipa::OpenApi;
 use utoipa::openapi;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ContentBuilder, Header, ObjectBuilder, Ref, Response, Type};
+use utoipa::openapi::{ContentBuilder, Header, ObjectBuilder, Ref, RefOr, Response, Type};
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::door::{is_open, is_operators};
@@ -37,9 +37,9 @@ pub(super) fn about() -> openapi::OpenApi {
 /// What the description calls the key.
 const KEY: &str = "key";
 
-/// The description with what [`super::door`] adds to every route that it closes: the
-/// key, and what is answered without one.
-pub(super) fn with_keys(mut description: openapi::OpenApi) -> openapi::OpenApi {
+/// The description with what [`super::door`] adds to every route that it closes, the key
+/// and what is answered without one, and with what is refused where no key is asked for.
+pub(super) fn with_refusals(mut description: openapi::OpenApi) -> openapi::OpenApi {
     let scheme = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
@@ -54,6 +54,8 @@ pub(super) fn with_keys(mut description: openapi::OpenApi) -> openapi::OpenApi {
         if !is_open(path) {
             operations(item).for_each(|operation| close(operation, is_operators(path)));
         }
+        operations(item).for_each(|operation| add(operation, refusal(&kinds::HOST, None)));
+        changing(item).for_each(|operation| add(operation, refusal(&kinds::CROSS_ORIGIN, None)));
     }
     description
 }
@@ -61,6 +63,12 @@ pub(super) fn with_keys(mut description: openapi::OpenApi) -> openapi::OpenApi {
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     let (get, post, delete) = (&mut item.get, &mut item.post, &mut item.delete);
     [get, post, delete].into_iter().flatten()
+}
+
+/// The operations that change something.
+fn changing(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let (post, delete) = (&mut item.post, &mut item.delete);
+    [post, delete].into_iter().flatten()
 }
 
 fn close(operation: &mut Operation, to_clients: bool) {
@@ -77,6 +85,17 @@ fn close(operation: &mut Operation, to_clients: bool) {
         // A route may say more of a status itself.
         let responses = &mut operation.responses.responses;
         responses.entry(status).or_insert(answer.into());
+    }
+}
+
+/// Adds an answer; where its status has one of another kind already, both are told.
+fn add(operation: &mut Operation, (status, answer): (String, Response)) {
+    let responses = &mut operation.responses.responses;
+    match responses.get_mut(&status) {
+        Some(RefOr::T(known)) => {
+            known.description = format!("{}. {}", known.description, answer.description);
+        }
+        Some(RefOr::Ref(_)) | None => drop(responses.insert(status, answer.into())),
     }
 }
 

@@ -69,6 +69,14 @@ pub(super) async fn enter(State(door): State<Door>, mut request: Request, next: 
 }
 
 impl Door {
+    /// Says whether a key is needed here for all routes but the open ones.
+    pub(super) fn asks_for_keys(&self) -> bool {
+        match self.listener {
+            Listener::Operators => false,
+            Listener::Clients { .. } => !self.api.settings.doors.keys.is_empty(),
+        }
+    }
+
     fn admit(&self, request: &Request) -> Result<Caller, Problem> {
         let route = request.extensions().get::<MatchedPath>();
         let route = route.map_or("", MatchedPath::as_str);

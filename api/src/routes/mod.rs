@@ -19,7 +19,8 @@ use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
+use hookme_shared::keyless;
 use hookme_shared::queue::Queue;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -64,11 +65,19 @@ pub(crate) fn router(api: Arc<Api>, listener: Listener) -> Router {
         api: Arc::clone(&api),
         listener,
     };
-    router
-        .merge(docs::router(docs::with_keys(description)))
+    let asks_for_keys = door.asks_for_keys();
+    let mut router = router
+        .merge(docs::router(docs::with_refusals(description)))
         .fallback(async || Problem::UnknownPath)
         .method_not_allowed_fallback(async || Problem::Method)
-        .layer(from_fn_with_state(door, door::enter))
+        .layer(from_fn_with_state(door, door::enter));
+    if !asks_for_keys {
+        let hosts = api.settings.doors.allowed_hosts.clone();
+        router = keyless::protect(router, hosts, |refusal| {
+            Problem::Keyless(refusal).into_response()
+        });
+    }
+    router
         .layer(from_fn_with_state(Arc::clone(&api), around))
         .with_state(api)
 }

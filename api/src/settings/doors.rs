@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
+use hookme_shared::keyless::AllowedHosts;
 use hookme_shared::secret::Secret;
-use hookme_shared::settings::Mistakes;
+use hookme_shared::settings::{HostArguments, Mistakes};
 
 use crate::bucket::Rate;
 use crate::keys::Keys;
@@ -41,15 +42,20 @@ pub struct DoorArguments {
     /// without a key, and `/metrics` and the operator's routes nowhere else.
     #[arg(long, env = "OPERATOR_LISTEN")]
     operator_listen: Option<String>,
+
+    #[command(flatten)]
+    hosts: HostArguments,
 }
 
-/// Who may come in at LISTEN.
+/// The rules by which requests come in.
 #[derive(Debug, Clone, Default)]
 pub struct Doors {
-    /// The keys that are known. Without any, nobody is asked for one.
+    /// The keys that are known. Without any, nobody is asked for one at LISTEN.
     pub keys: Keys,
     /// How fast the requests of one key may come; `None` is no limit.
     pub rate: Option<Rate>,
+    /// The hosts that are answered to where no key is asked for.
+    pub allowed_hosts: AllowedHosts,
 }
 
 impl DoorArguments {
@@ -71,6 +77,7 @@ impl DoorArguments {
         Doors {
             keys,
             rate: self.check_rate(mistakes),
+            allowed_hosts: self.hosts.check(mistakes),
         }
     }
 

@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use hookme_shared::settings::Mistakes;
+use hookme_shared::keyless::AllowedHosts;
+use hookme_shared::settings::{HostArguments, Mistakes};
 
 /// The most jobs that one worker runs at once.
 const CONCURRENCY_MAX: u64 = 1_000;
@@ -53,6 +54,9 @@ pub struct WorkArguments {
     /// Where health and metrics are served, if anywhere: `127.0.0.1:4002`
     #[arg(long, env, value_name = "ADDRESS")]
     operator_listen: Option<String>,
+
+    #[command(flatten)]
+    hosts: HostArguments,
 }
 
 /// How this worker works.
@@ -76,6 +80,8 @@ pub struct WorkSettings {
     pub reports_max_bytes: u64,
     /// Where health and metrics are served.
     pub operator_listen: Option<SocketAddr>,
+    /// The hosts that are answered to there.
+    pub allowed_hosts: AllowedHosts,
 }
 
 impl WorkArguments {
@@ -122,6 +128,7 @@ impl WorkArguments {
                 .as_deref()
                 .filter(|text| !text.is_empty())
                 .map(|text| mistakes.parse_listen("OPERATOR_LISTEN", text)),
+            allowed_hosts: self.hosts.check(mistakes),
         }
     }
 }
