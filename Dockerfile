@@ -39,8 +39,8 @@ RUN cargo build --release --locked --offline --bin api --bin worker
 
 # All that the image is made of: the programs; the libraries that they are linked with,
 # which is glibc and libgcc_s; the certificates of the authorities that the worker trusts
-# (rustls reads the system's list); and the order in which names are looked up, as
-# without it glibc may ask DNS alone, which does not know host.docker.internal.
+# (rustls reads the system's list); and the order in which names are looked up, which is
+# not left to glibc's default: host.docker.internal is not in DNS.
 RUN install -D --target-directory=/image/usr/local/bin target/release/api target/release/worker \
     && ldd target/release/api target/release/worker | grep -o '/[^ ]*\.so[^ ]*' | sort -u \
         | xargs cp --dereference --parents --target-directory=/image \
