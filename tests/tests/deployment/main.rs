@@ -88,7 +88,7 @@ fn explanation(name: &str) -> String {
         line.trim_start_matches('#')
             .starts_with(&format!("{name}="))
     };
-    let index = lines.iter().position(|line| is_this(&line)).unwrap();
+    let index = lines.iter().position(is_this).unwrap();
     let above = lines[..index].iter().rev();
     let mut above: Vec<_> = above.take_while(|line| !line.is_empty()).copied().collect();
     above.reverse();
