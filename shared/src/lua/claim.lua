@@ -90,7 +90,7 @@ end
 -- those that make content one at a time.
 local function through_gate(ns, args, lanes, lane, at_ms)
     local identity, class = args[12], ASKING[lane.name]
-    lanes.known = lanes.known or read_limits(ns, identity)
+    lanes.known = lanes.known or take_limits(ns, identity, at_ms)
     local until_ms, _, narrow = gate(lanes.known, class, args[13], at_ms)
     if not until_ms and class == 'content' then
         local start_ms = content_claim_ms(ns, identity, { args[15], args[16] }, lanes.known, at_ms)
@@ -139,9 +139,11 @@ local function next_due(lanes, at_ms)
     return soonest
 end
 
--- Whether what is kept of this job is older than `most_ms`.
+-- Whether what is kept of this job is older than `most_ms`, or of unknown age, as the clock
+-- was set back since by more than that.
 local function is_kept_too_long(job, most_ms, at_ms)
-    return (job.report_ms or 0) + most_ms <= at_ms
+    local age_ms = at_ms - (job.report_ms or 0)
+    return math.abs(age_ms) >= tonumber(most_ms)
 end
 
 -- Decides what to do with each candidate; writes nothing.
@@ -288,7 +290,7 @@ register('claim', { 'allow-oom' }, function(keys, args)
     local plan = choose(ns, args, lanes, room, starts_left, at_ms)
     local others = write_others(ns, plan, at_ms)
     -- Where a job gave way, another may be claimed at once.
-    if lanes.content_opens_ms and others == 0 then note_content_opens(ns, args[12], lanes.content_opens_ms) end
+    if lanes.content_opens_ms and others == 0 then note_content_opens(ns, args[12], lanes.content_opens_ms, at_ms) end
     local batch = write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
     if plan.when_empty then return { 'empty', 0, batch } end

@@ -11,6 +11,7 @@
 --   gap_ms next_ms slowed_ms    it asked for less: the least time between two deliveries,
 --                               when the next may start, and when it asked last
 --   place_ms                    when the last of those that wait for their turn has it
+--   noted_ms                    when the record was last written
 
 -- Destinations that are remembered, those that were used last.
 local DESTINATIONS_MAX = 1000
@@ -29,6 +30,18 @@ local GAP_MIN_MS, GAP_MAX_MS = 1000, 60000
 -- The longest that one receiver's wish holds up all others of its origin, and the longest
 -- that a turn is given in advance.
 local SLOW_MAX_MS, PLACE_MAX_MS = 300000, 600000
+
+local function read_origin(ns, origin, at_ms)
+    local known = read_known(key.origin(ns, origin))
+    return known, follow_clock(known, at_ms)
+end
+
+-- The same for those who write.
+local function take_origin(ns, origin, at_ms)
+    local known, ahead_ms = take_timed(key.origin(ns, origin), at_ms)
+    if ahead_ms > 0 then move_scores(key.origin_flights(ns, origin), ahead_ms) end
+    return known
+end
 
 -- A number of the record; what is not there, or was damaged, is 0.
 local function of_origin(known, field) return tonumber(known[field] or '') or 0 end
@@ -59,8 +72,9 @@ local function note_destination(ns, id, url, origin, at_ms)
     redis.call('ZADD', key.destinations(ns), at_ms, id)
     local excess = redis.call('ZCARD', key.destinations(ns)) - DESTINATIONS_MAX
     if excess <= 0 then return end
+    not_after(key.destinations(ns), at_ms)
     local gone = redis.call('ZRANGE', key.destinations(ns), 0, math.min(excess, CHUNK) - 1)
     for i, old in ipairs(gone) do gone[i] = key.destination(ns, old) end
     redis.call('ZREMRANGEBYRANK', key.destinations(ns), 0, #gone - 1)
-    redis.call('DEL', unpack(gone))
+    delete_many(gone)
 end

@@ -94,6 +94,7 @@ local function keep_known(ns, identity, token, turn)
     note(turn, 'seen_ms', digits(turn.at_ms))
     local identities = key.github_identities(ns)
     redis.call('ZADD', identities, turn.at_ms, identity)
+    not_after(identities, turn.at_ms)
     redis.call('ZREMRANGEBYSCORE', identities, '-inf', turn.at_ms - KNOWN_MS)
     redis.call('PEXPIRE', identities, KNOWN_MS)
 end
@@ -112,6 +113,7 @@ local function write_turn(ns, args, turn, waiting)
     elseif turn.waited then
         redis.call('ZREM', waiting, worker)
     end
+    if #turn.leases > 0 or turn.queued then note(turn, 'noted_ms', digits(turn.at_ms)) end
     keep_known(ns, identity, args[2], turn)
     write_known(ns, identity, turn)
     if turn.fields.seen_ms then redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS) end
@@ -121,7 +123,7 @@ register('github_acquire', { 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
     local flights, waiting = key.github_flights(ns, args[1]), key.github_waiting(ns, args[1])
     local turn = {
-        at_ms = at_ms, known = take_limits(ns, args[1]), in_flight = 0,
+        at_ms = at_ms, known = take_limits(ns, args[1], at_ms), in_flight = 0,
         most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0, free = {},
     }
     -- Requests in flight matter for a limit of their number, for starts that are given

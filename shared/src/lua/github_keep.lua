@@ -31,7 +31,7 @@ register('github_keep', {}, function(keys, args)
     local answers, answer = key.github_answers(ns), key.github_answer(ns, hash)
     local bytes, most = ANSWER_BYTES, tonumber(args[6])
     for i = 8, 12 do bytes = bytes + #args[i] end
-    end_asking(ns, hash, args[3])
+    end_asking(ns, hash, args[3], at_ms)
 
     local total = tonumber(redis.call('HGET', key.stats(ns), 'github_answer_bytes') or 0) or 0
     local before = total
@@ -40,6 +40,7 @@ register('github_keep', {}, function(keys, args)
         redis.call('DEL', key.github_sizes(ns))
     end
     total = total - throw_out(ns, hash)
+    not_after(answers, at_ms)
     for _ = 1, ANSWERS_OUT_MAX do
         local oldest = redis.call('ZRANGE', answers, 0, 0, 'WITHSCORES')
         local too_old = oldest[1] and oldest[2] + args[5] <= at_ms
