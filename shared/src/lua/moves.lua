@@ -206,15 +206,20 @@ local function give_back(ns, args, event)
     return codes
 end
 
--- Writes the stage and numbers the body. A claim numbers its body once. A
--- completed stage ends a row of crashes.
-local function step(ns, job, fence, stage, has_body)
+-- Writes the stage and numbers the body; `truncated` names the lists in it that were cut.
+-- A claim numbers its body once. A completed stage ends a row of crashes.
+local function step(ns, job, fence, stage, has_body, truncated)
     local at = key.job(ns, job.id)
-    local known = redis.call('HMGET', at, 'bodies', 'body_fence')
+    local known = redis.call('HMGET', at, 'bodies', 'body_fence', 'truncated')
     local body = tonumber(known[1] or 0) or 0
     if has_body and known[2] ~= fence then
         body = body + 1
         redis.call('HSET', at, 'stage', stage, 'bodies', body, 'body_fence', fence)
+        if truncated ~= '' then
+            redis.call('HSET', at, 'truncated', truncated)
+        elseif known[3] then
+            redis.call('HDEL', at, 'truncated')
+        end
     else
         redis.call('HSET', at, 'stage', stage)
     end
