@@ -115,7 +115,7 @@ pub(crate) struct Task {
     /// How often a worker took it up.
     #[schema(example = 1)]
     attempts: u32,
-    /// How many attempts failed in a row.
+    /// How many attempts failed since it was made, or was last retried by a client.
     #[schema(example = 0)]
     failures: u32,
     /// How often in a row its worker was lost.
@@ -124,6 +124,10 @@ pub(crate) struct Task {
     /// How many different bodies were made for the webhook.
     #[schema(example = 0)]
     bodies: u32,
+    /// The lists of its report that were longer than what is fetched, and whose ends were
+    /// left out: issues, contributors.
+    #[schema(example = json!([]))]
+    truncated: Vec<&'static str>,
     /// The worker that took it up last.
     worker: Option<String>,
     /// Why it waits again, or why it ended.
@@ -161,6 +165,7 @@ impl From<Job> for Task {
             failures: job.failures,
             crashes: job.crashes,
             bodies: job.bodies,
+            truncated: job.truncated.names(),
             worker: job.worker,
             reason: job.reason,
             cancel_requested: job.cancel_requested,

@@ -139,12 +139,14 @@ pub struct Job {
     pub ended_ms: Option<u64>,
     /// How often it was claimed.
     pub attempt: u32,
-    /// How many attempts failed in a row.
+    /// How many attempts failed since it was made, or was last retried by a client.
     pub failures: u32,
     /// How many leases ran out in a row.
     pub crashes: u32,
     /// How many different bodies were made for it; a body has an id of its own.
     pub bodies: u32,
+    /// What was left out of the last one, because it was too long.
+    pub truncated: Truncated,
     /// Whether a report is kept for it, to be sent again as it is.
     pub has_report: bool,
     /// The worker that claimed it last.
@@ -178,4 +180,32 @@ pub struct FeedbackRecord {
     pub comment_url: Option<String>,
     /// The job of a newer commit that took its place.
     pub superseded_by: Option<JobId>,
+}
+/// The lists of a report that were longer than what is fetched; their ends were left out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Truncated {
+    /// That of the issues.
+    pub issues: bool,
+    /// That of the contributors.
+    pub contributors: bool,
+}
+
+impl Truncated {
+    /// The names of the lists that were cut, as the body has them.
+    #[must_use]
+    pub fn names(self) -> Vec<&'static str> {
+        let lists = [(self.issues, "issues"), (self.contributors, "contributors")];
+        let cut = lists.into_iter().filter(|(is_cut, _)| *is_cut);
+        cut.map(|(_, name)| name).collect()
+    }
+
+    /// What a record says, with commas between the names; what is no list counts as none.
+    #[must_use]
+    pub fn read(names: &str) -> Self {
+        let has = |list| names.split(',').any(|name| name == list);
+        Self {
+            issues: has("issues"),
+            contributors: has("contributors"),
+        }
+    }
 }

@@ -6,6 +6,7 @@ pub mod digest;
 pub mod feedback;
 pub mod guard;
 pub mod healthcheck;
+pub mod hiding;
 pub mod job;
 pub mod keyless;
 pub mod names;

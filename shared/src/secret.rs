@@ -1,9 +1,12 @@
-//! A setting that is never shown.
+//! A setting that is never shown, by itself or in what others say of it.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A credential. Its `Debug` hides the value, and it has no `Display`.
+use crate::hiding;
+
+/// A credential. Its `Debug` hides the value, it has no `Display`, and from when it is made
+/// on it is [hidden](crate::hiding) in every reason and in the logs.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -17,6 +20,7 @@ impl Secret {
 
 impl From<String> for Secret {
     fn from(value: String) -> Self {
+        hiding::learn(&value);
         Self(value)
     }
 }
@@ -25,7 +29,7 @@ impl FromStr for Secret {
     type Err = std::convert::Infallible;
 
     fn from_str(value: &str) -> Result<Self, Self::Err> {
-        Ok(Self(value.to_owned()))
+        Ok(Self::from(value.to_owned()))
     }
 }
 

@@ -8,13 +8,14 @@
 //! Lines go to standard output, one write each. A reader that stops reading
 //! holds up whoever logs; whoever runs the program in a pipe must read it.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::Builder;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
+use crate::hiding::hide;
 use crate::settings::Mistakes;
 
 /// What and how to log, as given.
@@ -86,10 +87,26 @@ impl LogFormat {
 pub fn start(settings: &TelemetrySettings) -> Result<(), TryInitError> {
     // Nothing is lost here: a text with a mistake never gets this far.
     let filter = filter().parse_lossy(&settings.filter);
-    let lines = tracing_subscriber::fmt().with_env_filter(filter);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(|| HidingWriter(std::io::stdout()));
     match settings.format {
         LogFormat::Text => lines.finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
+    }
+}
+
+/// Writes lines without any secret that this process knows. Each comes whole.
+struct HidingWriter<W>(W);
+
+impl<W: Write> Write for HidingWriter<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(&hide(line, &[]))?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
     }
 }
 
@@ -104,6 +121,15 @@ mod tests {
         assert_eq!(LogFormat::parse("text", false), Some(LogFormat::Text));
         assert_eq!(LogFormat::parse("json", true), Some(LogFormat::Json));
         assert_eq!(LogFormat::parse("yaml", true), None);
+    }
+
+    #[test]
+    fn no_line_of_a_log_holds_a_secret() {
+        drop(crate::secret::Secret::from("secret-of-a-log".to_owned()));
+        let mut written = Vec::new();
+        let line = b"a secret-of-a-log\n";
+        HidingWriter(&mut written).write_all(line).unwrap();
+        assert_eq!(written, b"a [hidden]\n");
     }
 
     #[test]

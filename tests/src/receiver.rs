@@ -32,6 +32,8 @@ pub enum Answer {
     Status(u16, Vec<(String, String)>),
     /// This status, and what was sent as the body: the target and all headers.
     Echo(u16),
+    /// This status, and this body.
+    Says(u16, String),
     /// This status, that much later.
     Slow(Duration, u16),
     /// The delivery is taken and never answered.
@@ -217,6 +219,7 @@ impl State {
         self.take(request).await?;
         match answer {
             Answer::Echo(code) => Ok(respond(code, &[], Body::from(target))),
+            Answer::Says(code, words) => Ok(respond(code, &[], Body::from(words))),
             Answer::Status(code, headers) => Ok(respond(code, &headers, Body::empty())),
             Answer::Slow(delay, code) => {
                 sleep(delay).await;

@@ -10,7 +10,11 @@ use hookme_shared::queue::{
 };
 use hookme_tests::House;
 use hookme_tests::by_hand::{self, WORKER};
+use hookme_tests::github::RepositorySpec;
+use hookme_tests::receiver::Answer;
 use redis::AsyncCommands;
+use reqwest::header::HeaderValue;
+use serde_json::json;
 
 /// The longest report that comes with a claim; `lua/claim.lua` has the number.
 const WITH_CLAIM_BYTES: usize = 8_192;
@@ -155,4 +159,37 @@ async fn a_report_that_could_not_be_kept_leaves_no_checkpoint_behind() {
         (again.stage, again.has_report, again.bodies),
         (Stage::Fetch, false, 1)
     );
+}
+
+const PATIENCE: Duration = Duration::from_secs(60);
+/// More contributors than are fetched: ten pages of a hundred.
+const CONTRIBUTORS: usize = 1_001;
+
+#[tokio::test]
+async fn a_report_that_was_cut_says_so_to_the_receiver_each_time_and_in_its_task() {
+    let mut house = House::start().await.unwrap();
+    let api = house.api(&["--schedule-interval=0"]).await.unwrap();
+    let large = RepositorySpec {
+        contributors: CONTRIBUTORS,
+        ..RepositorySpec::default()
+    };
+    house.github.add_repository("octocat", "large", &large);
+    house.receiver.answer(vec![Answer::status(503)]);
+    house.worker(&["--reschedule-interval=1"]).await.unwrap();
+    let mut truncated = Vec::new();
+    for repository in ["large", "small"] {
+        let task = json!({"username": "octocat", "repository": repository});
+        let id = api.post_task(&task, None).await.unwrap().id().unwrap();
+        let ended = house.ended(id, PATIENCE).await.unwrap();
+        assert_eq!(ended.job.state, State::Succeeded, "{ended:?}");
+        let shown = api.show(id).await.unwrap();
+        truncated.push(shown.body["truncated"].clone());
+    }
+    assert_eq!(truncated, [json!(["contributors"]), json!([])]);
+    let deliveries = house.receiver.deliveries();
+    let named = deliveries
+        .iter()
+        .map(|one| one.headers.get("hookme-truncated").cloned());
+    let cut = Some(HeaderValue::from_static("contributors"));
+    assert_eq!(named.collect::<Vec<_>>(), [cut.clone(), cut, None]);
 }

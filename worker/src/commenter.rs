@@ -17,6 +17,7 @@ use crate::handle::{Attempt, Handle, jitter, not_renewed};
 use crate::policy::outbox::{self, Step, TRIES_MAX};
 use crate::policy::retry::RetryPolicy;
 use crate::policy::settlement::{after_asking, after_looking};
+use crate::report::Omissions;
 
 /// Everything that a feedback job needs.
 pub struct Commenter {
@@ -264,7 +265,7 @@ impl Commenter {
         let parcel = Parcel {
             webhook_id: job.id.to_string(),
             body: news(job, feedback, url),
-            contributors_unavailable: false,
+            omissions: Omissions::default(),
         };
         self.courier.send(attempt, &target, parcel).await
     }

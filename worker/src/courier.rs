@@ -14,6 +14,7 @@ use crate::handle::{Attempt, jitter, not_renewed};
 use crate::http::ClientError;
 use crate::policy::retry::RetryPolicy;
 use crate::policy::settlement::after_delivery;
+use crate::report::Omissions;
 use crate::settings::webhook::WebhookSettings;
 
 /// A delivery that was not given back by then is lost with its worker: it takes no longer
@@ -34,8 +35,8 @@ pub struct Parcel {
     pub webhook_id: String,
     /// What is sent.
     pub body: Bytes,
-    /// Whether to say that GitHub lists no contributors.
-    pub contributors_unavailable: bool,
+    /// What to say that it is without.
+    pub omissions: Omissions,
 }
 
 impl Courier {
@@ -92,10 +93,10 @@ impl Courier {
         if !attempt.is_ours() {
             return Ok(not_renewed());
         }
-        let (id, unavailable) = (&parcel.webhook_id, parcel.contributors_unavailable);
+        let (id, omissions) = (&parcel.webhook_id, parcel.omissions);
         let delivery = self
             .deliverer
-            .deliver(target, id, parcel.body, unavailable)
+            .deliver(target, id, parcel.body, omissions)
             .await;
         let (outcome, slow) = delivery.for_others();
         let gone = if let Delivery::Gone { reason } = &delivery {

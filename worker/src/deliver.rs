@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use hookme_shared::destination::{DEFAULT_ID, Destination};
 use hookme_shared::guard::Guard;
+use hookme_shared::hiding;
 use reqwest::dns::Resolve;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, Request, Response};
@@ -18,7 +19,8 @@ use url::Url;
 
 use crate::http::{self, ClientError};
 use crate::last_answer;
-use crate::policy::{delivery, hiding};
+use crate::policy::delivery;
+use crate::report::Omissions;
 use crate::settings::webhook::WebhookSettings;
 use crate::signature::Signer;
 use crate::vetting::{SystemLookup, Vetting};
@@ -32,6 +34,9 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 /// Set to `unavailable` if GitHub does not list the contributors of a repository
 /// this large; absent otherwise.
 const HOOKME_CONTRIBUTORS: HeaderName = HeaderName::from_static("hookme-contributors");
+/// The lists of a report that were longer than what is fetched, as `issues, contributors`;
+/// absent if none was.
+const HOOKME_TRUNCATED: HeaderName = HeaderName::from_static("hookme-truncated");
 
 /// How much of the receiver's answer is read. It serves the reason of a failure,
 /// and reading it to its end keeps the connection.
@@ -119,7 +124,7 @@ impl Deliverer {
         target: &Target,
         webhook_id: &str,
         body: Bytes,
-        contributors_unavailable: bool,
+        omissions: Omissions,
     ) -> Delivery {
         let url = target.destination.url();
         let client = if target.is_default {
@@ -136,7 +141,7 @@ impl Deliverer {
                 reason: "the webhook-id cannot stand in a header".to_owned(),
             };
         };
-        let request = self.request(url, id, body, contributors_unavailable);
+        let request = self.request(url, id, body, omissions);
         last_answer::forget();
         match client.execute(request).await {
             Ok(response) => {
@@ -151,13 +156,7 @@ impl Deliverer {
         }
     }
 
-    fn request(
-        &self,
-        url: &Url,
-        id: HeaderValue,
-        body: Bytes,
-        contributors_unavailable: bool,
-    ) -> Request {
+    fn request(&self, url: &Url, id: HeaderValue, body: Bytes, omissions: Omissions) -> Request {
         let mut request = Request::new(Method::POST, url.clone());
         let timestamp = unix_seconds();
         let signer = self.signer.as_ref();
@@ -169,8 +168,14 @@ impl Deliverer {
         if let Some(signature) = signature {
             headers.insert(WEBHOOK_SIGNATURE, signature);
         }
-        if contributors_unavailable {
+        if omissions.contributors_unavailable {
             headers.insert(HOOKME_CONTRIBUTORS, HeaderValue::from_static("unavailable"));
+        }
+        let truncated = omissions.truncated.names().join(", ");
+        if !truncated.is_empty()
+            && let Ok(names) = HeaderValue::try_from(truncated)
+        {
+            headers.insert(HOOKME_TRUNCATED, names);
         }
         *request.body_mut() = Some(body.into());
         request

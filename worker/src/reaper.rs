@@ -21,8 +21,12 @@ pub async fn reap(queue: Queue, done: CancellationToken) {
             Ok((0, renewed)) => {
                 tracing::info!(
                     leases = renewed,
-                    "redis was away or its clock jumped; all leases got a fresh term"
+                    "redis was away or its clock jumped; leases got a fresh term"
                 );
+                // There may be more of them, and until all have it none is taken back.
+                if renewed >= BATCH_MAX as u64 {
+                    wait /= TICKS;
+                }
             }
             Ok((reaped, _)) => {
                 tracing::warn!(jobs = reaped, "took back jobs of workers that died");

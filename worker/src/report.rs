@@ -5,6 +5,7 @@
 //! not have (`contributors_unavailable`, `truncated`) stays out of it.
 
 use bytes::Bytes;
+use hookme_shared::job::Truncated;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -28,9 +29,9 @@ pub struct Report {
     /// many, so `contributors` is empty for want of an answer.
     #[serde(skip)]
     pub contributors_unavailable: bool,
-    /// A list was longer than what is fetched, and its end was left out.
+    /// The lists that were longer than what is fetched, and whose ends were left out.
     #[serde(skip)]
-    pub truncated: bool,
+    pub truncated: Truncated,
 }
 
 /// An open issue.
@@ -67,40 +68,68 @@ impl Report {
     }
 }
 
-/// The bit of the first byte that says: the contributors were not available.
-const UNAVAILABLE: u8 = 0b01;
+/// What a report's body is without, for the headers that it is sent with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Omissions {
+    /// See [`Report::contributors_unavailable`].
+    pub contributors_unavailable: bool,
+    /// See [`Report::truncated`].
+    pub truncated: Truncated,
+}
+
+/// The bits of the first byte that say: the contributors were not available; the issues
+/// were cut; the contributors were.
+const UNAVAILABLE: u8 = 0b0001;
+const ISSUES_CUT: u8 = 0b0100;
+const CONTRIBUTORS_CUT: u8 = 0b1000;
+
+impl Omissions {
+    fn flags(self) -> u8 {
+        let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
+        flag(self.contributors_unavailable, UNAVAILABLE)
+            | flag(self.truncated.issues, ISSUES_CUT)
+            | flag(self.truncated.contributors, CONTRIBUTORS_CUT)
+    }
+
+    fn read(flags: u8) -> Self {
+        Self {
+            contributors_unavailable: flags & UNAVAILABLE != 0,
+            truncated: Truncated {
+                issues: flags & ISSUES_CUT != 0,
+                contributors: flags & CONTRIBUTORS_CUT != 0,
+            },
+        }
+    }
+}
 
 /// A report's body, as it is delivered and as it is kept for a later attempt.
 ///
-/// Kept, it is one byte of flags (1: unavailable, 2: compressed; the others are
-/// zero and belong to later versions) and then the body, packed.
+/// Kept, it is one byte of flags (1: unavailable, 2: compressed, 4: issues cut, 8:
+/// contributors cut; the others are zero and belong to later versions) and then the body,
+/// packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptReport {
     /// The body's bytes, the same for every attempt.
     pub body: Bytes,
-    /// See [`Report::contributors_unavailable`].
-    pub contributors_unavailable: bool,
+    /// What it is without.
+    pub omissions: Omissions,
 }
 
 impl KeptReport {
     /// The bytes to keep.
     #[must_use]
     pub fn compress(&self) -> Vec<u8> {
-        let flags = if self.contributors_unavailable {
-            UNAVAILABLE
-        } else {
-            0
-        };
-        pack(flags, &self.body)
+        pack(self.omissions.flags(), &self.body)
     }
 
     /// Reads what [`KeptReport::compress`] wrote, if the body has at most
     /// `bytes_max` bytes. No more than that is ever unpacked.
     pub fn decompress(kept: &[u8], bytes_max: usize) -> Result<Self, UnpackError> {
-        let (flags, body) = unpack(kept, UNAVAILABLE, bytes_max)?;
+        let known = UNAVAILABLE | ISSUES_CUT | CONTRIBUTORS_CUT;
+        let (flags, body) = unpack(kept, known, bytes_max)?;
         Ok(Self {
             body: body.into(),
-            contributors_unavailable: flags & UNAVAILABLE != 0,
+            omissions: Omissions::read(flags),
         })
     }
 }
@@ -146,7 +175,10 @@ mod tests {
             repository: "r".to_owned(),
             user: "Rich".to_owned(),
             contributors_unavailable: true,
-            truncated: true,
+            truncated: Truncated {
+                issues: true,
+                contributors: false,
+            },
         }
     }
 
@@ -164,8 +196,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_was_kept_comes_back(body in prop::collection::vec(any::<u8>(), 0..5_000), flag: bool) {
-            let kept = KeptReport { body: body.into(), contributors_unavailable: flag };
+        fn what_was_kept_comes_back(body in prop::collection::vec(any::<u8>(), 0..5_000), flags: [bool; 3]) {
+            let [contributors_unavailable, issues, contributors] = flags;
+            let truncated = Truncated { issues, contributors };
+            let omissions = Omissions { contributors_unavailable, truncated };
+            let kept = KeptReport { body: body.into(), omissions };
             let back = KeptReport::decompress(&kept.compress(), kept.body.len()).unwrap();
             prop_assert_eq!(back, kept);
         }

@@ -2,7 +2,7 @@
 
 use hookme_shared::job::{JobId, Stage};
 use hookme_shared::names::{RepositoryName, Username};
-use hookme_shared::queue::{Advanced, Loaded, Queue, QueueError, Settlement};
+use hookme_shared::queue::{Advanced, Loaded, MadeReport, Queue, QueueError, Settlement};
 
 use crate::courier::{Courier, Parcel};
 use crate::fetch::{Checkpoint, Fetcher};
@@ -10,7 +10,7 @@ use crate::github::{Failure, Outlook};
 use crate::handle::{Attempt, Handle, jitter};
 use crate::policy::retry::RetryPolicy;
 use crate::policy::settlement::after_asking;
-use crate::report::KeptReport;
+use crate::report::{KeptReport, Omissions};
 
 /// Everything that a report job needs.
 pub struct Reporter {
@@ -103,11 +103,11 @@ impl Reporter {
                 return Ok(Prepared::Ended(settlement));
             }
         };
-        match self
-            .queue
-            .keep_report(job.id, &attempt.fence, &kept.compress())
-            .await?
-        {
+        let made = MadeReport {
+            bytes: &kept.compress(),
+            truncated: kept.omissions.truncated,
+        };
+        match self.queue.keep_report(job.id, &attempt.fence, made).await? {
             Advanced::Stored { body } => Ok(Prepared::Ready(parcel(job.id, body, kept))),
             Advanced::WithoutReport { body } => {
                 tracing::warn!(job.id = %job.id, "there is no room to keep the report; a retry will fetch it again");
@@ -175,7 +175,10 @@ impl Reporter {
         let name =
             RepositoryName::parse(repository).map_err(|error| unusable(error.to_string()))?;
         let report = self.fetcher.fetch(&owner, &name, checkpoint).await?;
-        let contributors_unavailable = report.contributors_unavailable;
+        let omissions = Omissions {
+            contributors_unavailable: report.contributors_unavailable,
+            truncated: report.truncated,
+        };
         let body = report
             .into_body()
             .map_err(|error| unusable(error.to_string()))?;
@@ -186,10 +189,7 @@ impl Reporter {
                 self.report_max_bytes
             )));
         }
-        Ok(KeptReport {
-            body,
-            contributors_unavailable,
-        })
+        Ok(KeptReport { body, omissions })
     }
 }
 
@@ -204,6 +204,6 @@ fn parcel(id: JobId, body: u32, kept: KeptReport) -> Parcel {
     Parcel {
         webhook_id,
         body: kept.body,
-        contributors_unavailable: kept.contributors_unavailable,
+        omissions: kept.omissions,
     }
 }

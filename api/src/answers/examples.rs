@@ -35,7 +35,7 @@ pub(crate) fn feedback() -> Value {
 fn common() -> Value {
     json!({
         "username": "octocat", "repository": "hello-world", "state": "scheduled",
-        "webhook_url": null, "ended_at": null, "attempts": 1, "crashes": 0,
+        "webhook_url": null, "ended_at": null, "attempts": 1, "crashes": 0, "truncated": [],
         "worker": "host-1-0a1b2c3d", "cancel_requested": false, "owner": "ci",
     })
 }
@@ -93,7 +93,7 @@ fn merged(mut first: Value, second: Value) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
-    use hookme_shared::job::{FeedbackRecord, Job, JobId, Kind, Stage, State};
+    use hookme_shared::job::{FeedbackRecord, Job, JobId, Kind, Stage, State, Truncated};
     use hookme_shared::queue::Explanation;
 
     use super::super::TaskExplained;
@@ -119,6 +119,7 @@ mod tests {
             failures: 0,
             crashes: 0,
             bodies: 0,
+            truncated: Truncated::default(),
             has_report: false,
             worker: None,
             reason: None,

@@ -1,4 +1,4 @@
-use hookme_shared::job::{JobId, Stage, State};
+use hookme_shared::job::{JobId, Stage, State, Truncated};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -30,6 +30,7 @@ fn dead() -> Job {
         failures: 1,
         crashes: 0,
         bodies: 0,
+        truncated: Truncated::default(),
         has_report: false,
         worker: None,
         reason: Some("the webhook answered 503".to_owned()),

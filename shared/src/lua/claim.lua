@@ -90,7 +90,7 @@ end
 -- those that make content one at a time.
 local function through_gate(ns, args, lanes, lane, at_ms)
     local identity, class = args[12], ASKING[lane.name]
-    lanes.known = lanes.known or read_limits(ns, identity)
+    lanes.known = lanes.known or take_limits(ns, identity, at_ms)
     local until_ms, _, narrow = gate(lanes.known, class, args[13], at_ms)
     if not until_ms and class == 'content' then
         local start_ms = content_claim_ms(ns, identity, { args[15], args[16] }, lanes.known, at_ms)
@@ -139,9 +139,11 @@ local function next_due(lanes, at_ms)
     return soonest
 end
 
--- Whether what is kept of this job is older than `most_ms`.
+-- Whether what is kept of this job is older than `most_ms`, or of unknown age, as the clock
+-- was set back since by more than that.
 local function is_kept_too_long(job, most_ms, at_ms)
-    return (job.report_ms or 0) + most_ms <= at_ms
+    local age_ms = at_ms - (job.report_ms or 0)
+    return math.abs(age_ms) >= tonumber(most_ms)
 end
 
 -- Decides what to do with each candidate; writes nothing.
@@ -260,7 +262,7 @@ local function write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
     end
     call_many('ZADD', key.running(ns), leases, 2)
     if #starts > 0 then
-        call_many('ZADD', key.starts(ns), starts, 2)
+        put_many('ZADD', key.starts(ns), starts, 2)
         redis.call('PEXPIRE', key.starts(ns), interval_ms)
     end
     put('HSET', key.worker(ns, args[1]), 'claim_request', args[2], 'claim_jobs', table.concat(ids, ' '))
@@ -283,20 +285,20 @@ register('claim', { 'allow-oom' }, function(keys, args)
     local starts_left
     if starts_limit then
         put('ZREMRANGEBYSCORE', key.starts(ns), '-inf', at_ms - interval_ms)
-        starts_left = starts_limit - redis.call('ZCARD', key.starts(ns))
+        starts_left = starts_limit - (look('ZCARD', key.starts(ns)) or 0)
     end
 
     local lanes = open_lanes(ns, args, settings[4], at_ms, room)
     local plan = choose(ns, args, lanes, room, starts_left, at_ms)
     local others = write_others(ns, plan, at_ms)
     -- Where a job gave way, another may be claimed at once.
-    if lanes.content_opens_ms and others == 0 then note_content_opens(ns, args[12], lanes.content_opens_ms) end
+    if lanes.content_opens_ms and others == 0 then note_content_opens(ns, args[12], lanes.content_opens_ms, at_ms) end
     local batch = write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
     if plan.when_empty then return { 'empty', 0, batch } end
     if most and running + #batch >= most then return { 'hint', 0, batch } end
     if plan.rate_bound then
-        local oldest = redis.call('ZRANGE', key.starts(ns), 0, 0, 'WITHSCORES')
+        local oldest = look('ZRANGE', key.starts(ns), 0, 0, 'WITHSCORES')
         return { 'in', math.max(1, (oldest[2] or at_ms) + interval_ms - at_ms), batch }
     end
     if plan.alone or others > 0 or (room > 0 and #batch == room) then

@@ -15,9 +15,9 @@
 -- One script, so that the numbers are of one moment and add up.
 -- What GitHub said last to whoever asked it last.
 local function add_github(ns, at_ms, add)
-    local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
+    local identity = last_identity(ns)
     if not identity then return end
-    local known = read_limits(ns, identity)
+    local known = read_limits(ns, identity, at_ms)
     add('github_paused_ms', (gate(known, 'read', known.token or '', at_ms) or at_ms) - at_ms)
     local reset_ms, left = known_ms(known, 'core:reset_ms'), known_ms(known, 'core:remaining')
     if left and reset_ms and reset_ms > at_ms then add('github_core_remaining', left) end
@@ -39,13 +39,13 @@ register('counts', { 'no-writes', 'allow-oom' }, function(keys)
     for _, state in ipairs({ 'succeeded', 'dead', 'cancelled' }) do
         add(state, redis.call('ZCARD', key.ended(ns, state)))
     end
-    add('workers', redis.call('ZCOUNT', key.workers(ns), '(' .. at_ms, '+inf'))
-    local stats = redis.call('HGETALL', key.stats(ns))
+    add('workers', look('ZCOUNT', key.workers(ns), '(' .. at_ms, '+inf') or 0)
+    local stats = look('HGETALL', key.stats(ns)) or {}
     for i = 1, #stats, 2 do
-        -- Some fields of the hash are no counters: two sums and a time.
+        -- Some fields of the hash are no counters: two sums and two times.
         if stats[i] == 'report_bytes' or stats[i] == 'github_answer_bytes' then
             add(stats[i], tonumber(stats[i + 1]))
-        elseif stats[i] ~= 'reaped_ms' then
+        elseif stats[i] ~= 'reaped_ms' and stats[i] ~= 'amnesty_ms' then
             add('total:' .. stats[i], tonumber(stats[i + 1]))
         end
     end

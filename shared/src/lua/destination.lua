@@ -11,6 +11,7 @@
 --   gap_ms next_ms slowed_ms    it asked for less: the least time between two deliveries,
 --                               when the next may start, and when it asked last
 --   place_ms                    when the last of those that wait for their turn has it
+--   noted_ms                    when the record was last written
 
 -- Destinations that are remembered, those that were used last.
 local DESTINATIONS_MAX = 1000
@@ -30,13 +31,25 @@ local GAP_MIN_MS, GAP_MAX_MS = 1000, 60000
 -- that a turn is given in advance.
 local SLOW_MAX_MS, PLACE_MAX_MS = 300000, 600000
 
+local function read_origin(ns, origin, at_ms)
+    local known = read_known(key.origin(ns, origin))
+    return known, follow_clock(known, at_ms)
+end
+
+-- The same for those who write.
+local function take_origin(ns, origin, at_ms)
+    local known, ahead_ms = take_timed(key.origin(ns, origin), at_ms)
+    if ahead_ms > 0 then move_scores(key.origin_flights(ns, origin), ahead_ms) end
+    return known
+end
+
 -- A number of the record; what is not there, or was damaged, is 0.
 local function of_origin(known, field) return tonumber(known[field] or '') or 0 end
 
 -- Why nothing may be sent to the destination any more, or nil.
 local function why_disabled(ns, id)
-    local known = redis.pcall('HMGET', key.destination(ns, id), 'disabled_ms', 'reason')
-    if known.err or not known[1] then return nil end
+    local known = look('HMGET', key.destination(ns, id), 'disabled_ms', 'reason')
+    if not known or not known[1] then return nil end
     return known[2] or 'it wants no more'
 end
 
@@ -53,14 +66,13 @@ end
 -- Remembers that a destination is used, and forgets those that have not been for longest.
 local function note_destination(ns, id, url, origin, at_ms)
     local at = key.destination(ns, id)
-    local known = redis.pcall('HMGET', at, 'url')
-    if known.err then redis.call('DEL', at) end
-    if known[1] ~= url then redis.call('HSET', at, 'url', url, 'origin', origin) end
-    redis.call('ZADD', key.destinations(ns), at_ms, id)
-    local excess = redis.call('ZCARD', key.destinations(ns)) - DESTINATIONS_MAX
+    if look('HGET', at, 'url') ~= url then put('HSET', at, 'url', url, 'origin', origin) end
+    put('ZADD', key.destinations(ns), at_ms, id)
+    local excess = look('ZCARD', key.destinations(ns)) - DESTINATIONS_MAX
     if excess <= 0 then return end
-    local gone = redis.call('ZRANGE', key.destinations(ns), 0, math.min(excess, CHUNK) - 1)
+    not_after(key.destinations(ns), at_ms)
+    local gone = look('ZRANGE', key.destinations(ns), 0, math.min(excess, CHUNK) - 1)
     for i, old in ipairs(gone) do gone[i] = key.destination(ns, old) end
-    redis.call('ZREMRANGEBYRANK', key.destinations(ns), 0, #gone - 1)
-    redis.call('DEL', unpack(gone))
+    put('ZREMRANGEBYRANK', key.destinations(ns), 0, #gone - 1)
+    delete_many(gone)
 end

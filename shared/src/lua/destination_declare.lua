@@ -11,7 +11,7 @@
 -- One script, so that a refusal of the new URL is not forgotten with that of the old.
 register('destination_declare', { 'allow-oom' }, function(keys, args)
     local ns, at = keys[1], key.destination(keys[1], args[1])
-    if redis.call('HGET', at, 'url') ~= args[2] then redis.call('HDEL', at, 'disabled_ms', 'reason') end
+    if look('HGET', at, 'url') ~= args[2] then put('HDEL', at, 'disabled_ms', 'reason') end
     note_destination(ns, args[1], args[2], args[3], now(ns))
     return why_disabled(ns, args[1]) or 'enabled'
 end)

@@ -10,7 +10,7 @@
 -- One script, so that it is not forgotten between the look and the change.
 register('destination_enable', { 'allow-oom' }, function(keys, args)
     local at = key.destination(keys[1], args[1])
-    if not redis.call('HGET', at, 'url') then return 'unknown' end
-    local was_disabled = redis.call('HDEL', at, 'disabled_ms', 'reason') > 0
+    if not look('HGET', at, 'url') then return 'unknown' end
+    local was_disabled = put('HDEL', at, 'disabled_ms', 'reason') > 0
     return was_disabled and 'ok' or 'enabled'
 end)

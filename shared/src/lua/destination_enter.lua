@@ -18,10 +18,10 @@
 local function look_at(ns, seen, origin, at_ms)
     local known = seen[origin]
     if known then return known end
-    known = take_known(key.origin(ns, origin))
+    known = take_origin(ns, origin, at_ms)
     local flights = key.origin_flights(ns, origin)
-    redis.call('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
-    known.under_way, known.changes = redis.call('ZCARD', flights), {}
+    put('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
+    known.under_way, known.changes = look('ZCARD', flights) or 0, {}
     seen[origin] = known
     return known
 end
@@ -82,12 +82,13 @@ register('destination_enter', { 'allow-oom' }, function(keys, args)
         end
     end
     for origin, known in pairs(seen) do
-        if #known.changes > 0 then
-            redis.call('HSET', key.origin(ns, origin), unpack(known.changes))
+        if #known.changes > 0 or known.flights then
+            change(known, 'noted_ms', at_ms)
+            put_many('HSET', key.origin(ns, origin), known.changes, 2)
             redis.call('PEXPIRE', key.origin(ns, origin), ORIGIN_KNOWN_MS)
         end
         if known.flights then
-            call_many('ZADD', key.origin_flights(ns, origin), known.flights, 2)
+            put_many('ZADD', key.origin_flights(ns, origin), known.flights, 2)
             redis.call('PEXPIRE', key.origin_flights(ns, origin), term_ms)
         end
     end

@@ -13,7 +13,8 @@
 -- Returns  for each {state, ms}: what changed with it: open, slow, disabled, closed (it
 --          works again), or empty
 -- Cost     O(deliveries * log of those under way)
--- Repeat   counts the outcome again
+-- Repeat   changes nothing more: an outcome counts of a delivery that is under way, or is
+--          the probe; that a receiver wants no more counts always
 --
 -- One script, because outcomes come from all workers, and what follows holds for all.
 
@@ -75,8 +76,8 @@ local function slow(known, wish_ms, started_ms, at_ms)
 end
 
 local function disable(ns, id, reason, at_ms)
-    if redis.call('HSETNX', key.destination(ns, id), 'disabled_ms', at_ms) == 0 then return { '', 0 } end
-    redis.call('HSET', key.destination(ns, id), 'reason', reason)
+    if put('HSETNX', key.destination(ns, id), 'disabled_ms', at_ms) == 0 then return { '', 0 } end
+    put('HSET', key.destination(ns, id), 'reason', reason)
     count(ns, 'destinations_disabled', 1)
     return { 'disabled', 0 }
 end
@@ -85,6 +86,8 @@ end
 local function leave_one(ns, known, args, i, at_ms)
     local outcome, wish = args[i + 3], args[i + 5]
     local is_probe, answer = known.probe == args[i], { '', 0 }
+    local was_under_way = put('ZREM', key.origin_flights(ns, args[i + 2]), args[i]) == 1
+    if not was_under_way and not is_probe and outcome ~= 'gone' then return answer end
     if outcome == 'ok' or outcome == 'gone' then
         answer = succeeded(known, is_probe, wish ~= '', at_ms)
     elseif outcome == 'failed' then
@@ -101,11 +104,12 @@ end
 
 local FIELDS = {
     'since_ms', 'ok', 'failed', 'opens', 'open_until_ms', 'probe', 'probe_until_ms',
-    'gap_ms', 'next_ms', 'slowed_ms', 'place_ms',
+    'gap_ms', 'next_ms', 'slowed_ms', 'place_ms', 'noted_ms',
 }
 
-local function write_origin(ns, origin, known)
+local function write_origin(ns, origin, known, at_ms)
     local at, fields, gone = key.origin(ns, origin), {}, {}
+    known.noted_ms = at_ms
     for _, field in ipairs(FIELDS) do
         if known[field] then
             fields[#fields + 1], fields[#fields + 2] = field, known[field]
@@ -113,8 +117,8 @@ local function write_origin(ns, origin, known)
             gone[#gone + 1] = field
         end
     end
-    if #fields > 0 then redis.call('HSET', at, unpack(fields)) end
-    redis.call('HDEL', at, unpack(gone))
+    put_many('HSET', at, fields, 2)
+    put_many('HDEL', at, gone, 1)
     redis.call('PEXPIRE', at, ORIGIN_KNOWN_MS)
 end
 
@@ -122,14 +126,10 @@ register('destination_leave', { 'allow-oom' }, function(keys, args)
     local ns, at_ms, seen, answers = keys[1], now(keys[1]), {}, {}
     for i = 1, #args, 7 do
         local origin = args[i + 2]
-        seen[origin] = seen[origin] or { known = take_known(key.origin(ns, origin)), leases = {} }
-        table.insert(seen[origin].leases, args[i])
-        answers[#answers + 1] = leave_one(ns, seen[origin].known, args, i, at_ms)
+        seen[origin] = seen[origin] or take_origin(ns, origin, at_ms)
+        answers[#answers + 1] = leave_one(ns, seen[origin], args, i, at_ms)
         if answers[#answers][1] == 'open' then count(ns, 'breaker_opened', 1) end
     end
-    for origin, one in pairs(seen) do
-        write_origin(ns, origin, one.known)
-        call_many('ZREM', key.origin_flights(ns, origin), one.leases, 1)
-    end
+    for origin, known in pairs(seen) do write_origin(ns, origin, known, at_ms) end
     return answers
 end)

@@ -20,9 +20,9 @@ end
 -- environment gives are known to the workers only.
 local function limits_in_force(ns, at_ms)
     local names = { 'max_running_jobs', 'jobs_per_interval', 'jobs_interval' }
-    local worker = redis.call('ZRANGE', key.workers(ns), '(' .. at_ms, '+inf', 'BYSCORE', 'LIMIT', 0, 1)[1]
-    local own = worker and look('HMGET', key.worker(ns, worker), unpack(names)) or {}
-    local set = look('HMGET', key.settings(ns), unpack(names)) or {}
+    local worker = (look('ZRANGE', key.workers(ns), '(' .. at_ms, '+inf', 'BYSCORE', 'LIMIT', 0, 1) or {})[1]
+    local own = worker and read_fields(key.worker(ns, worker), names, 1) or {}
+    local set = read_fields(key.settings(ns), names, 1)
     return worker, limit(set[1], own[1]), limit(set[2], own[2]), positive(whole(set[3])) or positive(own[3]) or 1000
 end
 
@@ -34,8 +34,8 @@ local function why_due(ns, job, ahead, at_ms)
     end
     if starts and not job.resumes then
         local since = '(' .. at_ms - interval_ms
-        if redis.call('ZCOUNT', key.starts(ns), since, '+inf') >= starts then
-            local oldest = redis.call('ZRANGE', key.starts(ns), since, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+        if (look('ZCOUNT', key.starts(ns), since, '+inf') or 0) >= starts then
+            local oldest = look('ZRANGE', key.starts(ns), since, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
             return 'is due, and waits for the rate: jobs_per_interval allows ' .. starts .. ' starts in ' .. interval_ms .. ' ms',
                 oldest[2] + interval_ms
         end
@@ -56,9 +56,9 @@ end
 
 -- What keeps all jobs of this stage from GitHub, if anything does.
 local function why_github(ns, job, at_ms)
-    local identity, class = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1], ASKING[job.stage]
+    local identity, class = last_identity(ns), ASKING[job.stage]
     if not class or not identity then return nil end
-    local known = read_limits(ns, identity)
+    local known = read_limits(ns, identity, at_ms)
     local until_ms, scope = gate(known, class, known.token or '', at_ms)
     local due_ms = tonumber(job.due_ms)
     -- A job that was put back because of it is due a moment later.
@@ -71,8 +71,8 @@ end
 local function why_comment(ns, job, ahead, at_ms)
     local before = rivals(ns, job)
     if before then return 'waits for task ' .. before .. ', whose comment on this pull request comes first' end
-    local identity = redis.call('ZRANGE', key.github_identities(ns), 0, 0, 'REV')[1]
-    local opens_ms = identity and known_ms(read_limits(ns, identity), 'content_opens_ms') or 0
+    local identity = last_identity(ns)
+    local opens_ms = identity and known_ms(read_limits(ns, identity, at_ms), 'content_opens_ms') or 0
     if tonumber(job.due_ms) > at_ms or opens_ms <= at_ms then return nil end
     local turn = 'waits for its turn: comments are made at the pace that GitHub allows, the next at ' .. clock(opens_ms)
     if ahead > 0 then return turn .. ', with ' .. ahead .. ' before it' end
@@ -126,7 +126,7 @@ register('explain', { 'no-writes', 'allow-oom' }, function(keys, args)
     end
     if until_ms then answer[#answer + 1], answer[#answer + 2] = 'until_ms', until_ms end
     answer[#answer + 1] = 'history'
-    local history = look('LRANGE', key.history(ns, job.id), 0, -1) or {}
+    local history = look('LRANGE', key.history(ns, job.id), -HISTORY_MAX, -1) or {}
     if job.state == 'succeeded' then history[#history + 1] = entry_of_success(job) end
     answer[#answer + 1] = history
     return answer

@@ -8,6 +8,7 @@
 --   content_opens_ms                       when one is, as the last claim found
 --   <resource>:limit :remaining :reset_ms  what GitHub said is left of its hour
 --   read_next_ms write_next_ms             no request, no write starts sooner
+--   noted_ms                               when the record was last written
 --   served                                 the worker that had the last turn
 --   token                                  the one that asked last
 --   strikes struck_ms                      secondary refusals, and the last of them
@@ -39,11 +40,32 @@ local PROBE_LOOK_MS = 200
 -- From half of the hour's content on, the gap grows from the one to the other.
 local CONTENT_GAP_MIN_MS, CONTENT_GAP_MAX_MS = 1000, 8000
 local MINUTE_MS, HOUR_MS = 60000, 3600000
+-- All names are forgotten if nobody asked for a new one for so long; none is believed for longer.
+local NAMES_MS = 7 * 86400000
 -- A job that was claimed to be the probe asks within this, or another one is claimed.
 local PROBE_CLAIM_MS = 2000
 
-local function read_limits(ns, identity) return read_known(key.github_limits(ns, identity)) end
-local function take_limits(ns, identity) return take_known(key.github_limits(ns, identity)) end
+-- Who asked GitHub last, of all whom it knows by a token; or nil.
+local function last_identity(ns)
+    return (look('ZRANGE', key.github_identities(ns), 0, 0, 'REV') or {})[1]
+end
+
+local function read_limits(ns, identity, at_ms)
+    local known = read_known(key.github_limits(ns, identity))
+    follow_clock(known, at_ms)
+    return known
+end
+
+-- The same for those who write.
+local function take_limits(ns, identity, at_ms)
+    local known, ahead_ms = take_timed(key.github_limits(ns, identity), at_ms)
+    if ahead_ms > 0 then
+        for _, set in ipairs({ 'github_flights', 'github_content', 'github_waiting' }) do
+            move_scores(key[set](ns, identity), ahead_ms)
+        end
+    end
+    return known
+end
 
 -- A number of the record; what somebody damaged counts as absent.
 local function known_ms(known, field) return tonumber(known[field] or '') end
@@ -120,9 +142,9 @@ end
 -- The earliest start, from `from_ms` on, with fewer than `most` starts in the span
 -- before it.
 local function after_window(content, from_ms, span_ms, most)
-    local count = redis.call('ZCOUNT', content, '(' .. from_ms - span_ms, '+inf')
+    local count = look('ZCOUNT', content, '(' .. from_ms - span_ms, '+inf') or 0
     if count < most then return from_ms end
-    local freed = redis.call('ZRANGE', content, '(' .. from_ms - span_ms, '+inf', 'BYSCORE', 'LIMIT', count - most, 1, 'WITHSCORES')
+    local freed = look('ZRANGE', content, '(' .. from_ms - span_ms, '+inf', 'BYSCORE', 'LIMIT', count - most, 1, 'WITHSCORES')
     return freed[2] + span_ms
 end
 
@@ -139,21 +161,22 @@ local function content_start(ns, identity, caps, known, from_ms, at_ms)
     if a_minute then start_ms = after_window(content, from_ms, MINUTE_MS, a_minute) end
     if not an_hour then return start_ms end
     start_ms = math.max(start_ms, after_window(content, from_ms, HOUR_MS, an_hour))
-    local used = redis.call('ZCOUNT', content, '(' .. at_ms - HOUR_MS, '+inf')
+    local used = look('ZCOUNT', content, '(' .. at_ms - HOUR_MS, '+inf') or 0
     local over = math.min(1, 2 * used / an_hour - 1)
     if over <= 0 then return start_ms end
-    local last_ms = redis.call('ZRANGE', content, -1, -1, 'WITHSCORES')[2]
+    local last_ms = look('ZRANGE', content, -1, -1, 'WITHSCORES')[2]
     local gap_ms = CONTENT_GAP_MIN_MS + math.floor(over * (CONTENT_GAP_MAX_MS - CONTENT_GAP_MIN_MS))
     return math.max(start_ms, last_ms + gap_ms)
 end
 
--- Writes what `note` changed.
+-- Writes what `note` changed, and when that was.
 local function write_known(ns, identity, turn)
     local fields = {}
+    if next(turn.fields) then note(turn, 'noted_ms', digits(turn.at_ms)) end
     for field, value in pairs(turn.fields) do
         fields[#fields + 1], fields[#fields + 2] = field, value
     end
-    if #fields > 0 then redis.call('HSET', key.github_limits(ns, identity), unpack(fields)) end
+    put_many('HSET', key.github_limits(ns, identity), fields, 2)
 end
 
 -- Whether jobs may be claimed that send GitHub requests of this class: until when
@@ -168,30 +191,34 @@ local function gate(known, class, token, at_ms)
 end
 
 local function note_probe_claim(ns, identity, at_ms)
-    put('HSET', key.github_limits(ns, identity), 'probe_claimed_ms', digits(at_ms))
+    put('HSET', key.github_limits(ns, identity), 'probe_claimed_ms', digits(at_ms), 'noted_ms', digits(at_ms))
 end
 
 -- When the next job may be claimed that makes content. One that was claimed is taken to
 -- make it at once, so that no more are claimed than can: what is put back crowds.
 local function content_claim_ms(ns, identity, caps, known, at_ms)
-    local next_ms = known_ms(known, 'content_claim_ms') or 0
-    -- The clock was set back.
-    if next_ms > at_ms + HOUR_MS then next_ms = 0 end
-    local from_ms = math.max(at_ms, next_ms, known_ms(known, 'write_next_ms') or 0)
+    local from_ms = math.max(at_ms, known_ms(known, 'content_claim_ms') or 0, known_ms(known, 'write_next_ms') or 0)
     return content_start(ns, identity, caps, known, from_ms, at_ms)
 end
 
 local function note_content_claim(ns, identity, write_gap_ms, at_ms)
-    put('HSET', key.github_limits(ns, identity), 'content_claim_ms', digits(at_ms + write_gap_ms))
+    put('HSET', key.github_limits(ns, identity), 'content_claim_ms', digits(at_ms + write_gap_ms), 'noted_ms', digits(at_ms))
     redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
 end
 
 -- For people, who do not know the caps.
-local function note_content_opens(ns, identity, opens_ms)
-    put('HSET', key.github_limits(ns, identity), 'content_opens_ms', digits(opens_ms))
+local function note_content_opens(ns, identity, opens_ms, at_ms)
+    put('HSET', key.github_limits(ns, identity), 'content_opens_ms', digits(opens_ms), 'noted_ms', digits(at_ms))
     redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
 end
 
-local function end_asking(ns, hash, asker)
-    if redis.call('GET', key.github_asking(ns, hash)) == asker then redis.call('DEL', key.github_asking(ns, hash)) end
+-- Who asks GitHub for an answer just now, or nil: `<since_ms> <asker>`, with a TTL. The
+-- TTL grows when the clock is set back, so who began later than now counts as lost.
+local function asker_of(ns, hash, at_ms)
+    local since_ms, asker = string.match(look('GET', key.github_asking(ns, hash)) or '', '^(%d+) (.*)$')
+    return since_ms and tonumber(since_ms) <= at_ms and asker or nil
+end
+
+local function end_asking(ns, hash, asker, at_ms)
+    if asker_of(ns, hash, at_ms) == asker then redis.call('DEL', key.github_asking(ns, hash)) end
 end

@@ -41,8 +41,8 @@ end
 
 local function note_content(ns, identity, lease, start_ms, at_ms)
     local content = key.github_content(ns, identity)
-    redis.call('ZREMRANGEBYSCORE', content, '-inf', at_ms - HOUR_MS)
-    redis.call('ZADD', content, start_ms, lease)
+    put('ZREMRANGEBYSCORE', content, '-inf', at_ms - HOUR_MS)
+    put('ZADD', content, start_ms, lease)
     redis.call('PEXPIRE', content, HOUR_MS + start_ms - at_ms)
 end
 
@@ -93,8 +93,9 @@ local function keep_known(ns, identity, token, turn)
     if seen_ms and seen_ms <= turn.at_ms and turn.at_ms - seen_ms < SEEN_MS then return end
     note(turn, 'seen_ms', digits(turn.at_ms))
     local identities = key.github_identities(ns)
-    redis.call('ZADD', identities, turn.at_ms, identity)
-    redis.call('ZREMRANGEBYSCORE', identities, '-inf', turn.at_ms - KNOWN_MS)
+    put('ZADD', identities, turn.at_ms, identity)
+    not_after(identities, turn.at_ms)
+    put('ZREMRANGEBYSCORE', identities, '-inf', turn.at_ms - KNOWN_MS)
     redis.call('PEXPIRE', identities, KNOWN_MS)
 end
 
@@ -102,16 +103,17 @@ local function write_turn(ns, args, turn, waiting)
     local identity, worker = args[1], args[3]
     if #turn.leases > 0 then
         local flights = key.github_flights(ns, identity)
-        call_many('ZADD', flights, turn.leases, 2)
+        put_many('ZADD', flights, turn.leases, 2)
         redis.call('PEXPIRE', flights, 2 * args[4] + turn.longest)
     end
     if turn.queued then
-        redis.call('ZADD', waiting, turn.at_ms + TURN_LOOK_MAX_MS + LATE_MS, worker)
+        put('ZADD', waiting, turn.at_ms + TURN_LOOK_MAX_MS + LATE_MS, worker)
         -- The scores say who waits; the TTL is for when nobody comes any more.
         redis.call('PEXPIRE', waiting, MINUTE_MS)
     elseif turn.waited then
-        redis.call('ZREM', waiting, worker)
+        put('ZREM', waiting, worker)
     end
+    if #turn.leases > 0 or turn.queued then note(turn, 'noted_ms', digits(turn.at_ms)) end
     keep_known(ns, identity, args[2], turn)
     write_known(ns, identity, turn)
     if turn.fields.seen_ms then redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS) end
@@ -121,20 +123,20 @@ register('github_acquire', { 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
     local flights, waiting = key.github_flights(ns, args[1]), key.github_waiting(ns, args[1])
     local turn = {
-        at_ms = at_ms, known = take_limits(ns, args[1]), in_flight = 0,
+        at_ms = at_ms, known = take_limits(ns, args[1], at_ms), in_flight = 0,
         most = positive(args[5]), others = 0, leases = {}, fields = {}, longest = 0, free = {},
     }
     -- Requests in flight matter for a limit of their number, for starts that are given
     -- ahead, and for what is left of an hour. Without limits there is none of these.
     turn.counted = turn.most or tonumber(args[6]) > 0 or turn.known['core:reset_ms'] or turn.known['graphql:reset_ms']
     if turn.counted then
-        redis.call('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
-        turn.in_flight = redis.call('ZCARD', flights)
+        put('ZREMRANGEBYSCORE', flights, '-inf', at_ms)
+        turn.in_flight = look('ZCARD', flights) or 0
     end
     if turn.most then
-        redis.call('ZREMRANGEBYSCORE', waiting, '-inf', at_ms)
-        turn.waited = redis.call('ZSCORE', waiting, args[3])
-        turn.others = redis.call('ZCARD', waiting) - (turn.waited and 1 or 0)
+        put('ZREMRANGEBYSCORE', waiting, '-inf', at_ms)
+        turn.waited = look('ZSCORE', waiting, args[3])
+        turn.others = (look('ZCARD', waiting) or 0) - (turn.waited and 1 or 0)
     end
     local answers = {}
     for i = 10, #args, 4 do

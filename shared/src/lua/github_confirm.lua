@@ -13,15 +13,15 @@
 --
 -- One script, because somebody else may have replaced the answer meanwhile.
 register('github_confirm', { 'allow-oom' }, function(keys, args)
-    local ns, hash = keys[1], args[1]
+    local ns, hash, at_ms = keys[1], args[1], now(keys[1])
     local answer = key.github_answer(ns, hash)
-    end_asking(ns, hash, args[3])
+    end_asking(ns, hash, args[3], at_ms)
     if args[4] == '' then return redis.status_reply('OK') end
-    local kept = redis.call('HMGET', answer, 'etag', 'last_modified')
-    if kept[1] ~= args[6] or kept[2] ~= args[7] then return redis.status_reply('OK') end
-    redis.call('HSET', answer, 'token', args[2], 'fresh_until_ms', digits(now(ns) + args[4]))
+    local kept = look('HMGET', answer, 'etag', 'last_modified')
+    if not kept or kept[1] ~= args[6] or kept[2] ~= args[7] then return redis.status_reply('OK') end
+    put('HSET', answer, 'token', args[2], 'fresh_until_ms', digits(at_ms + args[4]))
     redis.call('PEXPIRE', answer, 2 * args[5])
-    redis.call('ZADD', key.github_answers(ns), now(ns), hash)
+    put('ZADD', key.github_answers(ns), at_ms, hash)
     redis.call('PEXPIRE', key.github_answers(ns), 2 * args[5])
     redis.call('PEXPIRE', key.github_sizes(ns), 2 * args[5])
     return redis.status_reply('OK')

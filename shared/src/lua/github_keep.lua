@@ -19,9 +19,9 @@ local ANSWER_BYTES = 256
 local ANSWERS_OUT_MAX = 16
 
 local function throw_out(ns, hash)
-    local bytes = tonumber(redis.call('HGET', key.github_sizes(ns), hash) or 0) or 0
-    redis.call('HDEL', key.github_sizes(ns), hash)
-    redis.call('ZREM', key.github_answers(ns), hash)
+    local bytes = tonumber(look('HGET', key.github_sizes(ns), hash) or 0) or 0
+    put('HDEL', key.github_sizes(ns), hash)
+    put('ZREM', key.github_answers(ns), hash)
     redis.call('DEL', key.github_answer(ns, hash))
     return bytes
 end
@@ -31,17 +31,18 @@ register('github_keep', {}, function(keys, args)
     local answers, answer = key.github_answers(ns), key.github_answer(ns, hash)
     local bytes, most = ANSWER_BYTES, tonumber(args[6])
     for i = 8, 12 do bytes = bytes + #args[i] end
-    end_asking(ns, hash, args[3])
+    end_asking(ns, hash, args[3], at_ms)
 
-    local total = tonumber(redis.call('HGET', key.stats(ns), 'github_answer_bytes') or 0) or 0
+    local total = tonumber(look('HGET', key.stats(ns), 'github_answer_bytes') or 0) or 0
     local before = total
-    if redis.call('ZCARD', answers) == 0 then
+    if (look('ZCARD', answers) or 0) == 0 then
         total = 0
         redis.call('DEL', key.github_sizes(ns))
     end
     total = total - throw_out(ns, hash)
+    not_after(answers, at_ms)
     for _ = 1, ANSWERS_OUT_MAX do
-        local oldest = redis.call('ZRANGE', answers, 0, 0, 'WITHSCORES')
+        local oldest = look('ZRANGE', answers, 0, 0, 'WITHSCORES') or {}
         local too_old = oldest[1] and oldest[2] + args[5] <= at_ms
         if not oldest[1] or not (too_old or (bytes <= most and total + bytes > most)) then break end
         total = total - throw_out(ns, oldest[1])
@@ -49,16 +50,16 @@ register('github_keep', {}, function(keys, args)
     total = math.max(0, total)
     local fits = total + bytes <= most
     if fits then
-        redis.call('HSET', answer, 'status', args[7], 'etag', args[8], 'last_modified', args[9], 'link', args[10],
+        put('HSET', answer, 'status', args[7], 'etag', args[8], 'last_modified', args[9], 'link', args[10],
             'location', args[11], 'body', args[12], 'token', args[2], 'fresh_until_ms', digits(at_ms + args[4]))
-        redis.call('HSET', key.github_sizes(ns), hash, bytes)
+        put('HSET', key.github_sizes(ns), hash, bytes)
         -- The list thins out what is too old; the TTLs are for when nobody comes any more.
         redis.call('PEXPIRE', answer, 2 * args[5])
-        redis.call('ZADD', answers, at_ms, hash)
+        put('ZADD', answers, at_ms, hash)
         redis.call('PEXPIRE', answers, 2 * args[5])
         redis.call('PEXPIRE', key.github_sizes(ns), 2 * args[5])
         total = total + bytes
     end
-    if total ~= before then redis.call('HSET', key.stats(ns), 'github_answer_bytes', digits(total)) end
+    if total ~= before then put('HSET', key.stats(ns), 'github_answer_bytes', digits(total)) end
     return fits and 1 or 0
 end)

@@ -14,21 +14,26 @@
 -- Repeat   the same asker is answered as before
 --
 -- One script, so that of all who look at one moment one asks.
+
+-- No answer is fresh for longer, whatever GitHub says.
+local FRESH_MAX_MS = 3600000
 local ANSWER_PARTS = { 'status', 'etag', 'last_modified', 'link', 'location', 'body', 'token', 'fresh_until_ms' }
 
 register('github_look', {}, function(keys, args)
-    local ns, asking = keys[1], key.github_asking(keys[1], args[1])
-    local kept = redis.call('HMGET', key.github_answer(ns, args[1]), unpack(ANSWER_PARTS))
+    local ns, at_ms = keys[1], now(keys[1])
+    local kept = read_fields(key.github_answer(ns, args[1]), ANSWER_PARTS, 1)
     local function parts(word)
         local answer = { word }
         for i = 1, 6 do answer[#answer + 1] = kept[i] or '' end
         return answer
     end
     -- Another token may not see it before GitHub has said so to that token.
-    if kept[1] and kept[7] == args[2] and (tonumber(kept[8]) or 0) > now(ns) then return parts('fresh') end
-    if not redis.call('SET', asking, args[3], 'NX', 'PX', args[4]) and redis.call('GET', asking) ~= args[3] then
-        return { 'asked' }
-    end
+    local fresh_ms = (tonumber(kept[8]) or 0) - at_ms
+    -- One that would be fresh for longer is of before the clock was set back.
+    if kept[1] and kept[7] == args[2] and fresh_ms > 0 and fresh_ms <= FRESH_MAX_MS then return parts('fresh') end
+    local asker = asker_of(ns, args[1], at_ms)
+    if asker and asker ~= args[3] then return { 'asked' } end
+    if not asker then put('SET', key.github_asking(ns, args[1]), digits(at_ms) .. ' ' .. args[3], 'PX', args[4]) end
     if not kept[1] or ((kept[2] or '') == '' and (kept[3] or '') == '') then return { 'none' } end
     return parts('stale')
 end)

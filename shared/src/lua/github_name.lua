@@ -11,8 +11,6 @@
 
 -- Names that are remembered; beyond, some give way, whichever they are.
 local NAMES_MAX, NAMES_OUT = 100000, 1000
--- All are forgotten if nobody asked for a new one for so long.
-local NAMES_MS = 7 * 86400000
 
 register('github_name', {}, function(keys, args)
     local names, at_ms = key.github_names(keys[1], args[1]), now(keys[1])
@@ -20,11 +18,10 @@ register('github_name', {}, function(keys, args)
     for i = 2, #args, 3 do
         fields[#fields + 1], fields[#fields + 2] = args[i], digits(at_ms + args[i + 1]) .. ' ' .. args[i + 2]
     end
-    call_many('HSET', names, fields, 2)
+    put_many('HSET', names, fields, 2)
     redis.call('PEXPIRE', names, NAMES_MS)
-    local count = redis.call('HLEN', names)
-    while count > NAMES_MAX do
-        count = count - redis.call('HDEL', names, unpack(redis.call('HRANDFIELD', names, NAMES_OUT)))
+    while look('HLEN', names) > NAMES_MAX do
+        put_many('HDEL', names, look('HRANDFIELD', names, NAMES_OUT), 1)
     end
-    return count
+    return look('HLEN', names)
 end)

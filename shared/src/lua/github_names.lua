@@ -11,12 +11,10 @@
 register('github_names', { 'no-writes', 'allow-oom' }, function(keys, args)
     local names, at_ms = key.github_names(keys[1], args[1]), now(keys[1])
     local answer = {}
-    for first = 2, #args, CHUNK do
-        local known = redis.call('HMGET', names, unpack(args, first, math.min(first + CHUNK - 1, #args)))
-        for i = 1, #known do
-            local until_ms, name = string.match(known[i] or '', '^(%d+) (.*)$')
-            answer[#answer + 1] = until_ms and tonumber(until_ms) > at_ms and name or false
-        end
+    for i, known in ipairs(read_fields(names, args, 2)) do
+        local until_ms, name = string.match(known or '', '^(%d+) (.*)$')
+        local left_ms = (tonumber(until_ms) or at_ms) - at_ms
+        answer[i] = left_ms > 0 and left_ms <= NAMES_MS and name
     end
     return answer
 end)

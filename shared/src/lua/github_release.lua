@@ -127,14 +127,15 @@ end
 
 register('github_release', { 'allow-oom' }, function(keys, args)
     local ns, identity = keys[1], args[1]
-    local turn = { at_ms = now(ns), known = take_limits(ns, identity), fields = {}, gone = {} }
+    local at_ms = now(ns)
+    local turn = { at_ms = at_ms, known = take_limits(ns, identity, at_ms), fields = {}, gone = {} }
     local leases, waits = {}, {}
     for i = 4, #args, 9 do
         leases[#leases + 1] = args[i]
         waits[#waits + 1] = take_back_one(turn, args, i)
     end
-    call_many('ZREM', key.github_flights(ns, identity), leases, 1)
-    if #turn.gone > 0 then redis.call('HDEL', key.github_limits(ns, identity), unpack(turn.gone)) end
+    put_many('ZREM', key.github_flights(ns, identity), leases, 1)
+    put_many('HDEL', key.github_limits(ns, identity), turn.gone, 1)
     write_known(ns, identity, turn)
     -- The record may have gone meanwhile.
     if next(turn.fields) and not turn.known.seen_ms then redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS) end

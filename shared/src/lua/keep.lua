@@ -6,6 +6,7 @@
 -- Args     1 id  2 fence  3 the stage that comes next  4 the bytes
 --          5 the most bytes that all reports together may take
 --          6 1 if a new body was made, 0 for a fetch that is to go on
+--          7 the lists in it that were cut, with commas between
 -- Returns  {'ok', number of the body}, {'full'}, {'stale'} or {'gone'}
 -- Cost     O(bytes)
 -- Repeat   the same answer: one claim makes one body
@@ -25,5 +26,5 @@ register('keep', {}, function(keys, args)
     -- A fetch that goes on is as old as its first page.
     redis.call(args[6] == '1' and 'HSET' or 'HSETNX', key.job(ns, id), 'report_ms', now(ns))
     add_up(ns, 'report_bytes', bytes - before)
-    return { 'ok', step(ns, job, args[2], args[3], args[6] == '1') }
+    return { 'ok', step(ns, job, args[2], args[3], args[6] == '1', args[7] or '') }
 end)

@@ -57,7 +57,7 @@ function key.github_answer(ns, hash) return ns .. ':github:answer:' .. hash end
 function key.github_answers(ns) return ns .. ':github:answers' end
 -- hash: kept answer -> the bytes it counts for, also after its own TTL has ended it
 function key.github_sizes(ns) return ns .. ':github:sizes' end
--- string: who asks GitHub for an answer just now, with a TTL
+-- string: since when, ms, and who asks GitHub for an answer, with a TTL
 function key.github_asking(ns, hash) return ns .. ':github:asking:' .. hash end
 -- hash: account id -> until when it is believed, ms, and the name
 function key.github_names(ns, host) return ns .. ':github:names:' .. host end

@@ -67,7 +67,7 @@ register('list', { 'no-writes', 'allow-oom' }, function(keys, args)
     local found, jobs = members_of(ns, args[1], looks, args[3], args[4]), {}
     for i = 1, math.min(looks, #found) do
         local seen = found[i]
-        if owner == '' or redis.call('HGET', key.job(ns, seen.id), 'owner') == owner then
+        if owner == '' or look('HGET', key.job(ns, seen.id), 'owner') == owner then
             local _, flat = read_job(ns, seen.id)
             jobs[#jobs + 1] = { seen.id, seen.score, flat }
         end

@@ -24,7 +24,7 @@ local function trim(ns, state, at_ms, most)
         if state == 'dead' then gone[#gone + 1] = key.evaluation(ns, id) end
     end
     redis.call('ZREMRANGEBYRANK', set, 0, #old - 1)
-    redis.call('DEL', unpack(gone))
+    delete_many(gone)
 end
 
 -- Takes jobs out of wherever they are: the running set or their lane. job.lane
@@ -54,10 +54,10 @@ local function drop_reports(ns, jobs)
         end
     end
     if #reports > 0 then
-        redis.call('DEL', unpack(reports))
+        delete_many(reports)
         local left = add_up(ns, 'report_bytes', 0 - bytes)
         -- Somebody deleted the sum while reports were kept.
-        if left < 0 then redis.call('HSET', key.stats(ns), 'report_bytes', 0) end
+        if left < 0 then put('HSET', key.stats(ns), 'report_bytes', 0) end
     end
 end
 
@@ -71,17 +71,13 @@ end
 
 -- Gives back the scopes that these jobs, and no others, hold.
 local function unlock(ns, jobs)
-    for first = 1, #jobs, CHUNK do
-        local locks = {}
-        for i = first, math.min(first + CHUNK - 1, #jobs) do
-            locks[#locks + 1] = key.lock(ns, scope_of(jobs[i]))
-        end
-        local ids, own = redis.call('MGET', unpack(locks)), {}
-        for i, lock in ipairs(locks) do
-            if ids[i] == jobs[first + i - 1].id then own[#own + 1] = lock end
-        end
-        if #own > 0 then redis.call('DEL', unpack(own)) end
+    local locks, own = {}, {}
+    for i, job in ipairs(jobs) do locks[i] = key.lock(ns, scope_of(job)) end
+    local ids = read_many(locks)
+    for i, lock in ipairs(locks) do
+        if ids[i] == jobs[i].id then own[#own + 1] = lock end
     end
+    delete_many(own)
 end
 
 local NOTHING = {}
@@ -148,8 +144,8 @@ local SETTLE_FIELDS = {
 -- Reads these fields of the job of a claim and says whether the claim still
 -- holds: `ok`, `already` (this fence settled it), `stale` or `gone`.
 local function read_claim(ns, id, fence, fields)
-    local values = look('HMGET', key.job(ns, id), unpack(fields))
-    if not values or not values[1] then return 'gone' end
+    local values = read_fields(key.job(ns, id), fields, 1)
+    if not values[1] then return 'gone' end
     if values[2] ~= fence then return 'stale' end
     local job = { id = id }
     for i = 1, #fields do job[fields[i]] = values[i] or nil end
@@ -217,15 +213,20 @@ local function give_back(ns, args, event)
     return codes
 end
 
--- Writes the stage and numbers the body. A claim numbers its body once. A
--- completed stage ends a row of crashes.
-local function step(ns, job, fence, stage, has_body)
+-- Writes the stage and numbers the body; `truncated` names the lists in it that were cut.
+-- A claim numbers its body once. A completed stage ends a row of crashes.
+local function step(ns, job, fence, stage, has_body, truncated)
     local at = key.job(ns, job.id)
-    local known = redis.call('HMGET', at, 'bodies', 'body_fence')
+    local known = redis.call('HMGET', at, 'bodies', 'body_fence', 'truncated')
     local body = tonumber(known[1] or 0) or 0
     if has_body and known[2] ~= fence then
         body = body + 1
         redis.call('HSET', at, 'stage', stage, 'bodies', body, 'body_fence', fence)
+        if truncated ~= '' then
+            redis.call('HSET', at, 'truncated', truncated)
+        elseif known[3] then
+            redis.call('HDEL', at, 'truncated')
+        end
     else
         redis.call('HSET', at, 'stage', stage)
     end

@@ -26,15 +26,6 @@ local function register(name, flags, callback)
     redis.register_function { function_name = PREFIX .. name, flags = flags, callback = callback }
 end
 
--- Calls `command key` with a list of further arguments of any length, in
--- chunks; `step` is how many of them belong together.
-local function call_many(command, at, list, step)
-    local size = CHUNK - CHUNK % step
-    for first = 1, #list, size do
-        redis.call(command, at, unpack(list, first, math.min(first + size - 1, #list)))
-    end
-end
-
 -- Whether a command failed because somebody put a value of another type under its key.
 local function is_other_type(reply)
     return type(reply) == 'table' and reply.err and string.find(reply.err, 'WRONGTYPE', 1, true)
@@ -71,6 +62,52 @@ local function add_up(ns, field, by)
     end
     redis.call('HSET', at, field, by)
     return by
+end
+
+-- These five are the only calls with a list that may be empty, as no command takes none,
+-- and that may be longer than one command takes. A test holds all files to that.
+
+local function in_chunks(call, command, at, list, step)
+    local size = CHUNK - CHUNK % step
+    for first = 1, #list, size do
+        call(command, at, unpack(list, first, math.min(first + size - 1, #list)))
+    end
+end
+
+-- Calls `command key` with a list of further arguments, in chunks; `step` is how many of
+-- them belong together.
+local function call_many(...) in_chunks(redis.call, ...) end
+
+-- The same for keys that `put` is for.
+local function put_many(...) in_chunks(put, ...) end
+
+local function delete_many(keys)
+    for first = 1, #keys, CHUNK do
+        redis.call('DEL', unpack(keys, first, math.min(first + CHUNK - 1, #keys)))
+    end
+end
+
+-- The fields of a hash, from place `from` of `names` on: a value for each, false where
+-- there is none.
+local function read_fields(at, names, from)
+    local values = {}
+    for first = from, #names, CHUNK do
+        local last = math.min(first + CHUNK - 1, #names)
+        local some = look('HMGET', at, unpack(names, first, last)) or {}
+        if first == from and #some == #names - from + 1 then return some end
+        for i = 1, last - first + 1 do values[#values + 1] = some[i] or false end
+    end
+    return values
+end
+
+-- The strings under these keys, false where there is none.
+local function read_many(keys)
+    local values = {}
+    for first = 1, #keys, CHUNK do
+        local some = redis.call('MGET', unpack(keys, first, math.min(first + CHUNK - 1, #keys)))
+        for i = 1, #some do values[#values + 1] = some[i] end
+    end
+    return values
 end
 
 local function count(ns, event, by)
@@ -129,6 +166,57 @@ local function take_known(at)
     local known, is_spoilt = read_known(at)
     if is_spoilt then redis.call('DEL', at) end
     return known
+end
+
+-- Redis's clock can be set back. Then the times of a record lie ahead of it by so much
+-- more than they should, and whoever waits for one would wait that much longer. A record
+-- with times to wait for says in `noted_ms` when it was last written, which is never ahead
+-- of the clock else: takes as much off all of its times as the clock was set back, so
+-- that none lies further ahead than it was written. Returns how much; 0: it was not.
+local SPANS = { gap_ms = true }
+local function follow_clock(known, at_ms)
+    local ahead_ms = (tonumber(known.noted_ms or '') or at_ms) - at_ms
+    if ahead_ms <= 0 then return 0 end
+    for field, value in pairs(known) do
+        if string.match(field, '_ms$') and not SPANS[field] and tonumber(value) then
+            known[field] = digits(value - ahead_ms)
+        end
+    end
+    return ahead_ms
+end
+
+-- The same for the scores of a set.
+local function move_scores(set, ahead_ms)
+    for first = 0, (look('ZCARD', set) or 0) - 1, CHUNK do
+        local moved = {}
+        local members = look('ZRANGE', set, first, first + CHUNK - 1, 'WITHSCORES')
+        for i = 1, #members, 2 do
+            moved[i], moved[i + 1] = digits(members[i + 1] - ahead_ms), members[i]
+        end
+        put_many('ZADD', set, moved, 2)
+    end
+end
+
+-- For sets whose scores say when something was used last: none was used later than now.
+local function not_after(set, at_ms)
+    local moved = {}
+    for _, member in ipairs(look('ZRANGE', set, '(' .. at_ms, '+inf', 'BYSCORE', 'LIMIT', 0, CHUNK) or {}) do
+        moved[#moved + 1], moved[#moved + 2] = at_ms, member
+    end
+    put_many('ZADD', set, moved, 2)
+end
+
+-- A record of times to wait for, for those who write: as the clock is now. Returns it and
+-- how much the clock was set back.
+local function take_timed(at, at_ms)
+    local known = take_known(at)
+    local ahead_ms = follow_clock(known, at_ms)
+    if ahead_ms > 0 then
+        local fields = {}
+        for field, value in pairs(known) do fields[#fields + 1], fields[#fields + 2] = field, value end
+        put_many('HSET', at, fields, 2)
+    end
+    return known, ahead_ms
 end
 
 -- The record of a job, or nil.
@@ -247,5 +335,5 @@ end
 
 local function remember(ns, job, at_ms, event, text, status)
     put('RPUSH', key.history(ns, job.id), entry_of(job, at_ms, event, text, status))
-    redis.call('LTRIM', key.history(ns, job.id), -HISTORY_MAX, -1)
+    put('LTRIM', key.history(ns, job.id), -HISTORY_MAX, -1)
 end

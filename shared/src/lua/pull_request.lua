@@ -26,7 +26,7 @@ end
 -- may exist.
 local function needless(ns, scope)
     local jobs = {}
-    for _, id in ipairs(look('ZRANGE', siblings_at(ns, scope), 0, -1) or {}) do
+    for _, id in ipairs(look('ZRANGE', siblings_at(ns, scope), -PULL_REQUEST_JOBS, -1) or {}) do
         local known = look('HMGET', key.job(ns, id), 'state', 'comment_tried_ms') or {}
         if known[1] == 'scheduled' and not known[2] then jobs[#jobs + 1] = read_job(ns, id) end
     end
@@ -40,7 +40,7 @@ end
 -- meet a newer one at work only after its revival.
 local function rivals(ns, job)
     local before, newer, is_older = nil, nil, true
-    for _, id in ipairs(look('ZRANGE', siblings_at(ns, job.scope), 0, -1) or {}) do
+    for _, id in ipairs(look('ZRANGE', siblings_at(ns, job.scope), -PULL_REQUEST_JOBS, -1) or {}) do
         local known = look('HMGET', key.job(ns, id), 'state', 'stage', 'comment_tried_ms', 'comment_url') or {}
         local state, has_begun = known[1], known[3] and not known[4]
         if id == job.id then

@@ -29,7 +29,7 @@ register('renew', { 'allow-oom' }, function(keys, args)
     call_many('ZADD', key.running(ns), leases, 2)
     put('ZREMRANGEBYSCORE', key.workers(ns), '-inf', at_ms)
     put('ZADD', key.workers(ns), at_ms + args[3], worker)
-    if fields > 0 then put('HSET', key.worker(ns, worker), unpack(args, 5, 4 + fields)) end
+    put_many('HSET', key.worker(ns, worker), { unpack(args, 5, 4 + fields) }, 2)
     redis.call('PEXPIRE', key.worker(ns, worker), 4 * args[2])
     return codes
 end)

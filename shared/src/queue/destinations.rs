@@ -54,7 +54,7 @@ impl Queue {
                         .map(|ms| ms.to_string())
                         .unwrap_or_default(),
                 )
-                .arg(&one.reason);
+                .reason(&one.reason);
         }
         self.call(call, reply::destinations::left).await
     }

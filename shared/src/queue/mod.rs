@@ -40,9 +40,12 @@ pub use tls::{AuthorityError, CertificateAuthority, is_certificate_refused};
 pub use types::*;
 pub use whereabouts::is_redis_url;
 
+use crate::hiding::Reason;
 use crate::job::Stage;
 use crate::secret::Secret;
 
+/// The longest reason that is stored with a job, in bytes.
+const REASON_MAX_BYTES: usize = 1024;
 /// How many jobs one call can claim, renew or settle at most.
 pub const BATCH_MAX: usize = 128;
 /// How many entries of a job's history are kept.
@@ -140,6 +143,19 @@ impl Call {
         self.command.arg(value);
         self
     }
+
+    /// Words for people: the one way that a reason goes into a record.
+    fn reason(self, words: &str) -> Self {
+        let reason = Reason::of(words);
+        self.arg(start_of(reason.as_str()))
+    }
+}
+
+/// As much of a reason as is stored: a panic can bring any amount of words.
+fn start_of(reason: &str) -> &str {
+    let most = REASON_MAX_BYTES.min(reason.len());
+    let end = (0..=most).rev().find(|end| reason.is_char_boundary(*end));
+    &reason[..end.unwrap_or(0)]
 }
 
 impl Queue {

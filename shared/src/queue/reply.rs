@@ -15,7 +15,7 @@ use super::types::{
 };
 use crate::destination::Destination;
 use crate::feedback::Grade;
-use crate::job::{FeedbackRecord, Fence, Job, JobId, State};
+use crate::job::{FeedbackRecord, Fence, Job, JobId, State, Truncated};
 
 /// What was met where something else should be; becomes
 /// [`super::QueueError::Corrupt`].
@@ -187,6 +187,8 @@ fn claimed(worker: &str, id: JobId, fence: Fence, mut parts: Vec<Value>) -> Read
         failures: count(11)?,
         crashes: count(12)?,
         bodies: count(13)?,
+        // Only people ask for it.
+        truncated: Truncated::default(),
         has_report: *at(&parts, 14)? != Value::Nil,
         worker: Some(worker.to_owned()),
         reason: None,

@@ -6,7 +6,7 @@ mod github;
 
 use std::time::Duration;
 
-pub use attempt::{Advanced, AttemptEnd, Loaded, Renewed, Settled, Settlement};
+pub use attempt::{Advanced, AttemptEnd, Loaded, MadeReport, Renewed, Settled, Settlement};
 pub use destinations::{
     DeliveryOutcome, Enabled, Entered, Entry, Known, Left, OriginState, Return,
 };

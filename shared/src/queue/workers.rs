@@ -5,14 +5,11 @@ use std::time::Duration;
 use redis::Value;
 
 use super::{
-    Advanced, AttemptEnd, BATCH_MAX, Batch, ClaimRequest, LANES, Loaded, Queue, QueueError,
-    Renewed, Settled, Settlement, Terms, keys, reply,
+    Advanced, AttemptEnd, BATCH_MAX, Batch, ClaimRequest, LANES, Loaded, MadeReport, Queue,
+    QueueError, Renewed, Settled, Settlement, Terms, keys, reply,
 };
-use crate::job::{Fence, JobId, Stage};
+use crate::job::{Fence, JobId, Stage, Truncated};
 use crate::span::whole_ms;
-
-/// The longest reason that is stored with a job, in bytes.
-const REASON_MAX_BYTES: usize = 1024;
 
 impl Queue {
     /// Claims jobs that are due, for `worker`.
@@ -108,22 +105,23 @@ impl Queue {
         fence: &Fence,
         stored: &[u8],
     ) -> Result<bool, QueueError> {
-        let kept = self.keep(id, fence, Stage::Fetch, stored).await?;
+        let kept = self.keep(id, fence, Stage::Fetch, stored.into()).await?;
         Ok(matches!(kept, Some(Advanced::Stored { .. })))
     }
 
     /// Keeps a report's stored form, and notes that delivery comes next. Where
     /// there is no room for it the job stays at the fetch, but the body is
     /// numbered all the same.
-    pub async fn keep_report(
+    pub async fn keep_report<'a>(
         &self,
         id: JobId,
         fence: &Fence,
-        stored: &[u8],
+        made: impl Into<MadeReport<'a>>,
     ) -> Result<Advanced, QueueError> {
-        match self.keep(id, fence, Stage::Deliver, stored).await? {
+        let made = made.into();
+        match self.keep(id, fence, Stage::Deliver, made).await? {
             Some(advanced) => Ok(advanced),
-            None => self.go_without_report(id, fence).await,
+            None => self.advance_without(id, fence, made.truncated).await,
         }
     }
 
@@ -134,16 +132,17 @@ impl Queue {
         id: JobId,
         fence: &Fence,
         next: Stage,
-        stored: &[u8],
+        made: MadeReport<'_>,
     ) -> Result<Option<Advanced>, QueueError> {
         let call = self
             .function("keep")
             .arg(id.to_string())
             .arg(fence.as_str())
             .arg(next.as_str())
-            .arg(stored)
+            .arg(made.bytes)
             .arg(self.0.terms.reports_max_bytes)
-            .arg(u8::from(next != Stage::Fetch));
+            .arg(u8::from(next != Stage::Fetch))
+            .arg(made.truncated.names().join(","));
         match self.call(call, reply::advanced).await {
             Err(QueueError::Refused { source, .. }) if source.code() == Some("OOM") => Ok(None),
             answered => answered,
@@ -156,12 +155,22 @@ impl Queue {
         id: JobId,
         fence: &Fence,
     ) -> Result<Advanced, QueueError> {
+        self.advance_without(id, fence, Truncated::default()).await
+    }
+
+    async fn advance_without(
+        &self,
+        id: JobId,
+        fence: &Fence,
+        truncated: Truncated,
+    ) -> Result<Advanced, QueueError> {
         let call = self
             .function("advance")
             .arg(id.to_string())
             .arg(fence.as_str())
             .arg(Stage::Fetch.as_str())
-            .arg(1);
+            .arg(1)
+            .arg(truncated.names().join(","));
         match self.call(call, reply::advanced).await? {
             Some(Advanced::Stored { body }) => Ok(Advanced::WithoutReport { body }),
             _ => Ok(Advanced::Lost),
@@ -236,7 +245,7 @@ impl Queue {
                 .arg(id.to_string())
                 .arg(fence.as_str())
                 .arg(whole_ms(delay))
-                .arg(start_of(reason))
+                .reason(reason)
                 .arg(digits(status))
         };
         let call = match settlement {
@@ -258,7 +267,7 @@ impl Queue {
                 .function("bury")
                 .arg(id.to_string())
                 .arg(fence.as_str())
-                .arg(start_of(reason))
+                .reason(reason)
                 .arg(digits(status)),
         };
         let codes = self.call(call, reply::settled).await?;
@@ -284,11 +293,4 @@ impl Queue {
 /// A status as the functions take it.
 fn digits(status: Option<u16>) -> String {
     status.map(|status| status.to_string()).unwrap_or_default()
-}
-
-/// As much of a reason as is stored: a panic can bring any amount of words.
-fn start_of(reason: &str) -> &str {
-    let most = REASON_MAX_BYTES.min(reason.len());
-    let end = (0..=most).rev().find(|end| reason.is_char_boundary(*end));
-    &reason[..end.unwrap_or(0)]
 }

@@ -1,5 +1,7 @@
 //! Receivers and a GitHub that say in their answers what they were sent.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hookme_tests::github::Fault;
 use hookme_tests::process::free_port;
 use hookme_tests::receiver::Answer;
@@ -8,7 +10,9 @@ use standardwebhooks::Webhook;
 
 use super::asking::Asker;
 use super::search::assert_nothing_left;
-use super::{CLIENT_QUERY, OPERATOR_QUERY, PATIENCE, TOKEN, signing_secret, site};
+use super::{
+    CLIENT_QUERY, OPERATOR_QUERY, PASSWORD, PATIENCE, SIGNING, TOKEN, signing_secret, site,
+};
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "[hidden]";
@@ -127,5 +131,50 @@ async fn a_comment_carries_no_secret() {
     assert_eq!(comments.len(), 1);
     site.receiver.wait_for(1, PATIENCE).await.unwrap();
     asker.heard += &comments[0];
+    assert_nothing_left(&site, &asker.heard).await;
+}
+
+/// Every form of every other secret, as a stranger might say it.
+fn gossip() -> String {
+    let forms = [
+        TOKEN.to_owned(),
+        signing_secret(),
+        STANDARD.encode(SIGNING),
+        str::from_utf8(SIGNING).unwrap().to_owned(),
+        OPERATOR_QUERY.to_owned(),
+        CLIENT_QUERY.to_owned(),
+        PASSWORD.to_owned(),
+    ];
+    forms.join(" ")
+}
+
+#[tokio::test]
+async fn who_says_a_secret_that_was_never_sent_to_them_carries_none_on() {
+    let (site, operators) = site().await;
+    let mut asker = Asker::new(&site);
+    // With the query of a place of the client's own known, all are.
+    let nobody = format!("http://127.0.0.1:{}/", free_port().unwrap());
+    let dead = r#""state":"dead""#;
+    asker.task_until(&report_to("refused", &nobody), dead).await;
+    for (place, secret) in gossip().split(' ').enumerate() {
+        for code in [500, 410] {
+            let repository = format!("receiver-{place}-{code}");
+            let says = Answer::Says(code, format!("No: {secret}!"));
+            site.receiver.answer(vec![says.clone(), says]);
+            let own = format!("{}/{repository}", site.receiver.url());
+            let mut task = report(&repository);
+            task["webhook_url"] = own.into();
+            let shown = asker.task_until(&task, dead).await;
+            assert!(shown.contains(HIDDEN), "{secret}: {shown}");
+        }
+        let repository = format!("github-{place}");
+        let path = format!("/repos/octocat/{repository}");
+        let words = json!({"message": format!("No: {secret}!")}).to_string();
+        site.github
+            .always(&path, Fault::Status(422, Vec::new(), words));
+        let shown = asker.task_until(&report(&repository), dead).await;
+        assert!(shown.contains(HIDDEN), "{secret}: {shown}");
+    }
+    asker.look_everywhere(&operators).await;
     assert_nothing_left(&site, &asker.heard).await;
 }

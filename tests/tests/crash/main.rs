@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod alone;
+mod amnesty;
 mod damage;
 mod load;
 mod paused_worker;

@@ -23,7 +23,7 @@ pub(crate) struct VirtualQueue {
     pub(crate) queue: Queue,
     pub(crate) redis: MultiplexedConnection,
     pub(crate) tag: String,
-    now_ms: u64,
+    pub(crate) now_ms: u64,
     requests: u32,
 }
 
@@ -79,6 +79,12 @@ impl VirtualQueue {
         self.now_ms += u64::try_from(time.as_millis()).unwrap();
         let at = self.key("clock");
         let () = self.redis.set(at, self.now_ms).await.unwrap();
+    }
+
+    /// Sets the clock back.
+    pub(crate) async fn set_back(&mut self, time: Duration) {
+        self.now_ms -= u64::try_from(time.as_millis()).unwrap();
+        self.pass(Duration::ZERO).await;
     }
 
     pub(crate) fn key(&self, rest: &str) -> String {

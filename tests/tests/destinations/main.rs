@@ -3,8 +3,10 @@
 
 #![cfg(test)]
 
+mod gate;
 mod gone;
 mod origins;
+mod permits;
 mod private;
 mod scopes;
 mod signatures;

@@ -9,7 +9,7 @@ use redis::AsyncCommands;
 use super::crew::{Crew, OPEN};
 use super::{HOUR, MINUTE, SECOND, TERM, ms};
 
-const KEEP: Keep = Keep {
+pub(crate) const KEEP: Keep = Keep {
     ttl: Duration::from_secs(24 * 60 * 60),
     max_bytes: 1_000_000,
 };

@@ -10,6 +10,7 @@ mod answer_bytes;
 mod answers;
 mod budget;
 mod claims;
+mod clock_set_back;
 mod content;
 mod crew;
 mod keys;

@@ -5,6 +5,7 @@ use hookme_shared::job::State;
 use hookme_tests::Site;
 use hookme_tests::github::RepositorySpec;
 use hookme_tests::site::{SiteOptions, live, total};
+use redis::AsyncCommands;
 
 use super::PATIENCE;
 use super::lives::{Life, OWNER, end_of};
@@ -136,8 +137,52 @@ async fn a_delivery_whose_permit_was_lost_on_the_way_is_made_once_and_without_a_
             let end = end_of(&site, id).await;
             assert_eq!((end.state, end.failures), (State::Succeeded, 0), "{case}");
             assert_eq!((end.deliveries, end.bodies), (1, 1), "{case}");
-            // What was granted and never taken back ends with its term.
             assert_eq!(site.left_over_keys().await.unwrap(), Vec::<String>::new());
         }
     }
+}
+
+/// Longer than a test lasts: what is held for its whole term is held for ever.
+const LONG_TIMEOUT: &str = "600000";
+
+#[tokio::test]
+async fn a_permit_or_a_probe_whose_grant_was_lost_on_the_way_is_given_back() {
+    for is_probe in [false, true] {
+        for function in ["destination_enter", "destination_leave"] {
+            let options = SiteOptions {
+                proxy: true,
+                ..SiteOptions::default()
+            };
+            let options = options
+                .with("WEBHOOK_IN_FLIGHT", "1")
+                .with("WEBHOOK_TIMEOUT", LONG_TIMEOUT);
+            let site = Site::start(options).await.unwrap();
+            let mut ends = Vec::new();
+            for repository in ["first", "second", "third"] {
+                if repository == "second" {
+                    lose(&site, Lost::Reply, function);
+                    if is_probe {
+                        half_open(&site).await;
+                    }
+                }
+                ends.push(site.submit(OWNER, repository).await.unwrap());
+                site.all_ended(PATIENCE).await.unwrap();
+            }
+            assert_eq!(site.proxy.as_ref().unwrap().dropped(), 1, "{function}");
+            for id in ends {
+                let end = end_of(&site, id).await;
+                assert_eq!((end.state, end.failures), (State::Succeeded, 0));
+                assert_eq!((end.deliveries, end.bodies), (1, 1), "{function}");
+            }
+        }
+    }
+}
+
+/// Makes the receiver's origin one that failed, so that the next delivery is the probe.
+async fn half_open(site: &Site) {
+    let mut redis = site.connection().await.unwrap();
+    let keys: Vec<String> = redis.keys("{hookme}:origin:*").await.unwrap();
+    let key = keys.iter().find(|key| !key.contains(":flights:")).unwrap();
+    let fields = [("opens", 1), ("open_until_ms", 1)];
+    let () = redis.hset_multiple(key, &fields).await.unwrap();
 }

@@ -44,7 +44,7 @@ fn source(folder: &str) -> PathBuf {
 }
 
 /// Every file of a folder with this ending, by its name.
-fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
+pub(super) fn files(folder: &str, ending: &str) -> BTreeMap<String, String> {
     let entries = std::fs::read_dir(source(folder)).unwrap();
     let files = entries.map(|entry| entry.unwrap().path());
     let files = files.filter(|path| path.extension().is_some_and(|found| found == ending));

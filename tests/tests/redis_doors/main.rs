@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod commands;
+mod lists;
 mod loading;
 mod preflight;
 mod sentinel;

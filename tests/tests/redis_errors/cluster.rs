@@ -133,7 +133,9 @@ async fn a_slot_that_moves_runs_no_function_on_either_side() {
     assert!(error.passes() && error.code() == Some("ASK"), "{error:?}");
     let known = eventually(PATIENCE, "a target that knows all slots", async || {
         let error = there.counts().await.unwrap_err();
-        (error.code() == Some("MOVED")).then_some(()).ok_or(error.to_string())
+        (error.code() == Some("MOVED"))
+            .then_some(())
+            .ok_or(error.to_string())
     });
     known.await.unwrap();
     // Whoever follows that to the other side runs nothing there.

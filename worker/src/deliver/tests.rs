@@ -11,6 +11,8 @@ use axum::routing::post;
 use futures_util::stream;
 use reqwest::dns::{Addrs, Name, Resolving};
 
+use hookme_shared::job::Truncated;
+
 use super::*;
 use crate::http::testing::{Server, serve};
 
@@ -70,10 +72,12 @@ impl Receiver {
 
 /// Delivers to the operator's webhook.
 async fn send(deliverer: &Deliverer, body: Bytes, contributors_unavailable: bool) -> Delivery {
+    let omissions = Omissions {
+        contributors_unavailable,
+        ..Omissions::default()
+    };
     let target = deliverer.target(None).unwrap();
-    deliverer
-        .deliver(&target, "job-1", body, contributors_unavailable)
-        .await
+    deliverer.deliver(&target, "job-1", body, omissions).await
 }
 
 fn answer(status: u16, body: impl Into<Body>) -> Response<Body> {
@@ -235,12 +239,47 @@ async fn a_receiver_that_is_silent_or_away_is_tried_again_and_the_reason_keeps_t
 }
 
 #[tokio::test]
+async fn the_lists_that_were_cut_are_named_in_a_header() {
+    let receiver = Receiver::answering(|| answer(200, "")).await;
+    let deliverer = receiver.deliverer(Duration::from_secs(20));
+    let target = deliverer.target(None).unwrap();
+    for (issues, contributors) in [(false, false), (true, false), (false, true), (true, true)] {
+        let omissions = Omissions {
+            truncated: Truncated {
+                issues,
+                contributors,
+            },
+            ..Omissions::default()
+        };
+        let sent = deliverer.deliver(&target, "job-1", Bytes::new(), omissions);
+        assert!(matches!(sent.await, Delivery::Delivered { .. }));
+    }
+    let seen = receiver.seen.lock().unwrap();
+    let named = seen.iter().map(|one| {
+        let name = one.headers.get("hookme-truncated");
+        name.map(|name| name.to_str().unwrap().to_owned())
+    });
+    let expected = [
+        None,
+        Some("issues"),
+        Some("contributors"),
+        Some("issues, contributors"),
+    ];
+    assert_eq!(
+        named.collect::<Vec<_>>(),
+        expected.map(|name| name.map(str::to_owned))
+    );
+}
+
+#[tokio::test]
 async fn an_id_that_could_split_the_head_is_never_sent() {
     let receiver = Receiver::answering(|| answer(200, "")).await;
     let deliverer = receiver.deliverer(Duration::from_secs(20));
     let target = deliverer.target(None).unwrap();
     let id = "a\r\nx: y";
-    let delivery = deliverer.deliver(&target, id, Bytes::new(), false).await;
+    let delivery = deliverer
+        .deliver(&target, id, Bytes::new(), Omissions::default())
+        .await;
     assert!(matches!(delivery, Delivery::Final { .. }));
     assert!(receiver.seen.lock().unwrap().is_empty());
 }
@@ -283,7 +322,7 @@ async fn send_to_name(
     let named = Destination::new(url.parse().unwrap());
     let target = deliverer.target(Some(&named)).unwrap();
     deliverer
-        .deliver(&target, "job-1", Bytes::new(), false)
+        .deliver(&target, "job-1", Bytes::new(), Omissions::default())
         .await
 }
 
@@ -330,7 +369,7 @@ async fn a_place_that_must_not_be_reached_any_more_ends_its_jobs() {
     let named = Destination::new(receiver.server.url.clone());
     let target = deliverer.target(Some(&named)).unwrap();
     let delivery = deliverer
-        .deliver(&target, "job-1", Bytes::new(), false)
+        .deliver(&target, "job-1", Bytes::new(), Omissions::default())
         .await;
     assert!(matches!(delivery, Delivery::Final { .. }), "{delivery:?}");
     assert!(receiver.seen.lock().unwrap().is_empty());

@@ -5,7 +5,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use hookme_shared::job::Stage;
-use hookme_shared::queue::{Entered, Entry, Left, OriginState, Queue, QueueError, Return};
+use hookme_shared::queue::{
+    DeliveryOutcome, Entered, Entry, Left, OriginState, Queue, QueueError, Return,
+};
 use hookme_shared::span::whole_ms;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::TaskTracker;
@@ -14,6 +16,9 @@ use super::{Closed, Message, Permit, Waiting, ended, words};
 
 /// Deliveries that one call asks for or takes back.
 const BATCH: usize = 64;
+/// The first and the longest wait before Redis is told again what it did not take.
+const AGAIN_MIN: Duration = Duration::from_millis(50);
+const AGAIN_MAX: Duration = Duration::from_secs(1);
 /// A delivery that waits for others to end looks again after this, or as soon as one of
 /// this process ends.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -33,6 +38,7 @@ pub(super) struct DestinationsTask {
     beside: TaskTracker,
     waiting: VecDeque<Waiting>,
     returns: Vec<(Return, Option<oneshot::Sender<()>>)>,
+    again: Duration,
 }
 
 impl DestinationsTask {
@@ -52,6 +58,7 @@ impl DestinationsTask {
             beside,
             waiting: VecDeque::new(),
             returns: Vec::new(),
+            again: AGAIN_MIN,
         }
     }
 
@@ -59,7 +66,7 @@ impl DestinationsTask {
     pub(super) async fn run(mut self) {
         let mut gathered = Vec::with_capacity(BATCH);
         loop {
-            let wake = self.waiting.iter().map(|waiting| waiting.ask_at).min();
+            let wake = self.next_turn();
             tokio::select! {
                 biased;
                 count = self.messages.recv_many(&mut gathered, BATCH) => {
@@ -75,36 +82,81 @@ impl DestinationsTask {
                     Message::Leave(one, answer) => self.returns.push((one, answer)),
                 }
             }
-            // Takes back first: so a process never waits for itself.
-            self.take_back().await;
-            self.ask().await;
+            self.turn().await;
+        }
+        while !self.returns.is_empty() && self.again < AGAIN_MAX {
+            self.turn().await;
         }
     }
 
-    /// What Redis does not take is not told again: it ends with its term, and an outcome
-    /// more or less decides nothing.
-    async fn take_back(&mut self) {
-        if self.returns.is_empty() {
-            return;
+    /// When there is something to tell or to ask, unless somebody comes first.
+    fn next_turn(&self) -> Option<Instant> {
+        if !self.returns.is_empty() {
+            return Some(Instant::now());
         }
-        let (returns, answers): (Vec<_>, Vec<_>) = self.returns.drain(..).unzip();
-        match self.queue.leave_destinations(&returns).await {
-            Ok(left) => {
-                for ((one, answer), left) in returns.iter().zip(answers).zip(left) {
-                    self.note(one, left);
-                    if answer.is_some_and(|answer| answer.send(()).is_err()) {
-                        tracing::debug!("nobody waits any more for a delivery to be taken back");
-                    }
-                }
+        self.waiting.iter().map(|waiting| waiting.ask_at).min()
+    }
+
+    /// Takes back first, then asks: so a process never waits for itself.
+    async fn turn(&mut self) {
+        let outcome = async {
+            while !self.returns.is_empty() {
+                self.take_back().await?;
             }
+            self.ask().await
+        }
+        .await;
+        match outcome {
+            Ok(()) => self.again = AGAIN_MIN,
             Err(error) => {
-                tracing::debug!(%error, "deliveries could not be given back; they end with their term");
+                self.give_up(&error);
+                tokio::time::sleep(self.again).await;
+                self.again = (self.again * 2).min(AGAIN_MAX);
+            }
+        }
+    }
+
+    /// Redis did not say what may start: nobody waits for it, and nothing is sent.
+    fn give_up(&mut self, error: &QueueError) {
+        if error.passes() {
+            tracing::warn!(%error, open = self.returns.len(), "redis does not answer for deliveries; what is open is told again");
+        } else {
+            // Told again they would meet the same, and there would be ever more of
+            // them. They end with their terms.
+            let lost = self.returns.len();
+            tracing::error!(%error, lost, "what redis holds of origins cannot be used; deliveries are not given back");
+            self.returns.clear();
+        }
+        for waiting in self.waiting.drain(..) {
+            tell(waiting, Err(error.clone()));
+        }
+    }
+
+    /// Takes back those that have ended, some at a time. Told again after a lost reply
+    /// they count once.
+    async fn take_back(&mut self) -> Result<(), QueueError> {
+        let count = self.returns.len().min(BATCH);
+        let returns: Vec<Return> = self.returns[..count]
+            .iter()
+            .map(|(one, _)| one.clone())
+            .collect();
+        let all_left = self.queue.leave_destinations(&returns).await?;
+        let answers: Vec<_> = self
+            .returns
+            .drain(..count)
+            .map(|(_, answer)| answer)
+            .collect();
+        for ((one, answer), left) in returns.iter().zip(answers).zip(all_left) {
+            self.note(one, left);
+            if answer.is_some_and(|answer| answer.send(()).is_err()) {
+                tracing::debug!("nobody waits any more for a delivery to be taken back");
             }
         }
         let now = Instant::now();
         self.waiting
             .iter_mut()
             .for_each(|waiting| waiting.ask_at = now);
+        Ok(())
     }
 
     /// Says what changed with an outcome, to whoever reads the log.
@@ -139,7 +191,8 @@ impl DestinationsTask {
         }
     }
 
-    async fn ask(&mut self) {
+    /// Asks for those that are worth asking for.
+    async fn ask(&mut self) -> Result<(), QueueError> {
         let now = Instant::now();
         let mut asking: Vec<Waiting> = Vec::new();
         for waiting in std::mem::take(&mut self.waiting) {
@@ -152,24 +205,45 @@ impl DestinationsTask {
         // Whoever does not wait any more needs no permit.
         asking.retain(|waiting| !waiting.answer.is_closed());
         if asking.is_empty() {
-            return;
+            return Ok(());
         }
         let entries: Vec<Entry> = asking.iter().map(|waiting| waiting.entry.clone()).collect();
-        match self
+        let call = self
             .queue
-            .enter_destinations(self.term, self.most, &entries)
-            .await
-        {
-            Ok(answers) => {
-                for (waiting, entered) in asking.into_iter().zip(answers) {
-                    self.answer(waiting, entered, now);
-                }
-            }
+            .enter_destinations(self.term, self.most, &entries);
+        let answers = match call.await {
+            Ok(answers) => answers,
             Err(error) => {
-                for waiting in asking {
-                    tell(waiting, Err(unavailable(&error)));
-                }
+                self.doubt(asking, &error);
+                return Err(error);
             }
+        };
+        for (waiting, entered) in asking.into_iter().zip(answers) {
+            self.answer(waiting, entered, now);
+        }
+        Ok(())
+    }
+
+    /// Redis may have let these start without our knowing.
+    fn doubt(&mut self, asked: Vec<Waiting>, error: &QueueError) {
+        for waiting in asked {
+            let Entry {
+                lease,
+                destination,
+                origin,
+                ..
+            } = waiting.entry.clone();
+            let back = Return {
+                lease,
+                destination,
+                origin,
+                outcome: DeliveryOutcome::Unknown,
+                started_ms: 0,
+                slow: None,
+                reason: String::new(),
+            };
+            self.returns.push((back, None));
+            tell(waiting, Err(error.clone()));
         }
     }
 
@@ -210,15 +284,6 @@ impl DestinationsTask {
 fn tell(waiting: Waiting, answer: Result<Result<Permit, Closed>, QueueError>) {
     if waiting.answer.send(answer).is_err() {
         tracing::debug!("nobody waits any more for the word on a delivery");
-    }
-}
-
-/// What each of those who asked is told of one failed call.
-fn unavailable(error: &QueueError) -> QueueError {
-    tracing::debug!(%error, "redis does not say whether deliveries may start");
-    QueueError::Unavailable {
-        operation: "destination_enter",
-        source: None,
     }
 }
 

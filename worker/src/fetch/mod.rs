@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookme_shared::job::Truncated;
 use hookme_shared::names::{RepositoryName, Username};
 use tokio::time::timeout;
 
@@ -155,11 +156,14 @@ fn report(
     names: &HashMap<u64, String>,
 ) -> Report {
     let is_cut_off = |place| place == &Place::End(Ending::CutOff);
-    let truncated =
-        is_cut_off(&checkpoint.issues.place) || is_cut_off(&checkpoint.contributors.place);
+    let truncated = Truncated {
+        issues: is_cut_off(&checkpoint.issues.place),
+        contributors: is_cut_off(&checkpoint.contributors.place),
+    };
     let unavailable = checkpoint.contributors.place == Place::End(Ending::TooLarge);
-    if truncated {
-        tracing::warn!(%owner, %repository, "a list was too long; its end is not in the report");
+    if truncated != Truncated::default() {
+        let lists = truncated.names().join(", ");
+        tracing::warn!(%owner, %repository, lists, "a list was too long; its end is not in the report");
     }
     if unavailable {
         tracing::warn!(%owner, %repository, "GitHub does not list this many contributors");

@@ -7,9 +7,10 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue}
 use reqwest::{Client, Method, Request, StatusCode};
 
 use super::Failure;
+use hookme_shared::hiding::hide;
+
 use crate::http::{self, ClientError, ReadError};
 use crate::last_answer;
-use crate::policy::hiding::hide;
 use crate::settings::github::GithubSettings;
 
 /// The version of the API whose answers are read. GitHub Docs, "API Versions".

@@ -9,7 +9,6 @@ pub mod caching;
 pub mod delivery;
 pub(crate) mod excerpt;
 pub mod github;
-pub(crate) mod hiding;
 pub mod outbox;
 pub mod retry;
 pub mod retry_after;

@@ -5,7 +5,7 @@ use redis::Value;
 
 use super::super::types::{Counts, Cursor, Explanation, HistoryEntry, Page};
 use super::{Read, at, destination, list, number, parse, text};
-use crate::job::{FeedbackRecord, Job, JobId, Kind, Stage, State};
+use crate::job::{FeedbackRecord, Job, JobId, Kind, Stage, State, Truncated};
 
 pub(in super::super) fn explanation(id: JobId, value: Value) -> Read<Option<Explanation>> {
     let items = list(value)?;
@@ -70,12 +70,12 @@ pub(in super::super) fn page(value: Value) -> Read<Page> {
     })
 }
 
-/// Reads the jobs of a listing: of each its id, its score and its record.
 /// A word that is not there is a hyphen.
 fn known(word: &str) -> Option<&str> {
     Some(word).filter(|word| *word != "-")
 }
 
+/// Reads the jobs of a listing: of each its id, its score and its record.
 pub(in super::super) fn found(value: Value) -> Read<Vec<Job>> {
     let mut jobs = Vec::new();
     for item in list(value)? {
@@ -141,6 +141,7 @@ fn job(id: JobId, record: Value) -> Read<Job> {
         failures: 0,
         crashes: 0,
         bodies: 0,
+        truncated: Truncated::default(),
         has_report: false,
         worker: None,
         reason: None,
@@ -191,6 +192,7 @@ fn set(job: &mut Job, name: &str, value: &Value) -> Read<()> {
         "failures" => job.failures = parse(text(value)?)?,
         "crashes" => job.crashes = parse(text(value)?)?,
         "bodies" => job.bodies = parse(text(value)?)?,
+        "truncated" => job.truncated = Truncated::read(text(value)?),
         "report_bytes" => job.has_report = true,
         "worker" => job.worker = Some(text(value)?.to_owned()),
         "reason" => job.reason = Some(text(value)?.to_owned()),

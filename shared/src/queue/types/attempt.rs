@@ -3,6 +3,26 @@
 use std::time::Duration;
 
 use crate::feedback::Grade;
+use crate::job::Truncated;
+
+/// A report in its stored form, with what its record says of it.
+#[derive(Debug, Clone, Copy)]
+pub struct MadeReport<'a> {
+    /// The stored form.
+    pub bytes: &'a [u8],
+    /// What was left out of it.
+    pub truncated: Truncated,
+}
+
+impl<'a, T: AsRef<[u8]> + ?Sized> From<&'a T> for MadeReport<'a> {
+    /// A whole one.
+    fn from(bytes: &'a T) -> Self {
+        Self {
+            bytes: bytes.as_ref(),
+            truncated: Truncated::default(),
+        }
+    }
+}
 
 /// What became of a report that was to be kept, with the stage after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{
     Advanced, BATCH_MAX, ClaimRequest, Claimed, Queue, Settlement, Submission, Submitted, Work,
 };
-use hookme_worker::report::KeptReport;
+use hookme_worker::report::{KeptReport, Omissions};
 
 use crate::raw_loop::BODY_BYTES;
 
@@ -59,7 +59,7 @@ pub(crate) async fn fail_first_delivery(queue: &Queue) -> anyhow::Result<()> {
     let body = Bytes::from(vec![b'x'; BODY_BYTES - 1]);
     let kept = KeptReport {
         body,
-        contributors_unavailable: false,
+        omissions: Omissions::default(),
     }
     .compress();
     let retry = Settlement::Retry {
