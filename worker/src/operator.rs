@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hookme_shared::queue::{Queue, Role};
 use hookme_shared::serve::{self, Bounds};
+use hookme_shared::supervisor::Supervisor;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,7 @@ struct Context {
     queue: Queue,
     metrics: Arc<Metrics>,
     allow_unsafe: bool,
+    supervisor: Supervisor,
 }
 
 /// Serves until `done`. With `allow_unsafe` a Redis that can lose jobs is ready
@@ -29,18 +31,29 @@ pub async fn serve(
     queue: Queue,
     metrics: Arc<Metrics>,
     allow_unsafe: bool,
+    supervisor: Supervisor,
     done: CancellationToken,
 ) {
     let router = Router::new()
-        .route("/livez", get(|| async { "ok\n" }))
+        .route("/livez", get(lives))
         .route("/readyz", get(ready))
         .route("/metrics", get(text))
         .with_state(Context {
             queue,
             metrics,
             allow_unsafe,
+            supervisor,
         });
     serve::serve(listener, router, done, Bounds::default()).await;
+}
+
+/// Whether every part of the process works. Where one does not, the process ends as soon as
+/// it has given back what it can.
+async fn lives(State(context): State<Context>) -> Response {
+    match context.supervisor.failure() {
+        None => "ok\n".into_response(),
+        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failure}\n")).into_response(),
+    }
 }
 
 async fn ready(State(context): State<Context>) -> Response {

@@ -12,7 +12,7 @@ use futures_util::future::join_all;
 use hookme_shared::job::{Fence, JobId};
 use hookme_shared::queue::{AttemptEnd, BATCH_MAX, Queue, QueueError, Settled, Settlement};
 use hookme_shared::span::whole_ms;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::SendError};
 
 use crate::leases::Leases;
 use crate::metrics::Metrics;
@@ -34,7 +34,10 @@ struct End {
 
 /// Takes the ends of attempts. Clones feed the same task.
 #[derive(Debug, Clone)]
-pub struct Settler(mpsc::Sender<End>);
+pub struct Settler {
+    ends: mpsc::Sender<End>,
+    leases: Arc<Leases>,
+}
 
 /// The task behind a [`Settler`]; it ends when every clone is gone and all is sent.
 #[derive(Debug)]
@@ -51,7 +54,10 @@ impl Settler {
     pub fn new(queue: Queue, leases: Arc<Leases>, metrics: Arc<Metrics>) -> (Self, SettlerTask) {
         let (sender, ends) = mpsc::channel(WAITING_MAX);
         (
-            Self(sender),
+            Self {
+                ends: sender,
+                leases: Arc::clone(&leases),
+            },
             SettlerTask {
                 ends,
                 queue,
@@ -70,18 +76,15 @@ impl Settler {
         settlement: Settlement,
         status: Option<u16>,
     ) {
-        if self
-            .0
-            .send(End {
-                id,
-                fence,
-                settlement,
-                status,
-            })
-            .await
-            .is_err()
-        {
+        let end = End {
+            id,
+            fence,
+            settlement,
+            status,
+        };
+        if let Err(SendError(end)) = self.ends.send(end).await {
             tracing::error!(job.id = %id, "the settler is gone; the job comes back when its lease runs out");
+            self.leases.forget(id, &end.fence);
         }
     }
 }

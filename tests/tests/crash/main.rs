@@ -6,6 +6,7 @@
 mod alone;
 mod damage;
 mod load;
+mod parts;
 mod paused_worker;
 mod redis_kills;
 mod shutdown;

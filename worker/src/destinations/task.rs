@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use hookme_shared::job::Stage;
 use hookme_shared::queue::{Entered, Entry, Left, OriginState, Queue, QueueError, Return};
 use hookme_shared::span::whole_ms;
+use hookme_shared::supervisor::Supervisor;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::TaskTracker;
 
 use super::{Closed, Message, Permit, Waiting, ended, words};
 
@@ -30,7 +30,7 @@ pub(super) struct DestinationsTask {
     queue: Queue,
     term: Duration,
     most: u32,
-    beside: TaskTracker,
+    supervisor: Supervisor,
     waiting: VecDeque<Waiting>,
     returns: Vec<(Return, Option<oneshot::Sender<()>>)>,
 }
@@ -41,7 +41,7 @@ impl DestinationsTask {
         queue: Queue,
         term: Duration,
         most: u32,
-        beside: TaskTracker,
+        supervisor: Supervisor,
     ) -> Self {
         Self {
             own,
@@ -49,7 +49,7 @@ impl DestinationsTask {
             queue,
             term,
             most,
-            beside,
+            supervisor,
             waiting: VecDeque::new(),
             returns: Vec::new(),
         }
@@ -134,7 +134,8 @@ impl DestinationsTask {
                     destination,
                     "a receiver wants no more; its destination is disabled until POST /destinations/{{id}}/enable"
                 );
-                drop(self.beside.spawn(sweep(self.queue.clone(), destination)));
+                self.supervisor
+                    .spawn_short(sweep(self.queue.clone(), destination));
             }
         }
     }
