@@ -22,30 +22,43 @@ mod rfc3339;
 mod routes;
 pub mod settings;
 
-use std::io;
 use std::sync::Arc;
 
 use hookme_shared::queue::Queue;
 use hookme_shared::serve::{Bounds, serve};
+use hookme_shared::supervisor::{Supervisor, TaskFailure};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use routes::{Api, Listener};
 use settings::ApiSettings;
 
+/// Why the API does not start, or ends.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A listener cannot say where it listens.
+    #[error("the system refused a socket")]
+    System(#[from] std::io::Error),
+    /// A part of it failed; the process is to be started anew.
+    #[error("the API cannot go on, and must be started anew")]
+    Part(#[from] TaskFailure),
+}
+
 /// Answers requests on `listener`, and those of operators on `operator` if there is
-/// one, until `shutdown` is cancelled and the open requests are finished, or cut off
-/// after the grace. This is the one entrance: for the binary, for tests and for the
-/// demo.
+/// one, until the shutdown of the `supervisor`; then the open requests are finished, or
+/// cut off after the grace. This is the one entrance: for the binary, for tests and for
+/// the demo.
 ///
-/// Fails only if a listener cannot say where it listens.
+/// # Errors
+///
+/// [`RunError`] says what to mend. Once it serves, it only ends by a shutdown, or because
+/// a part of it failed.
 pub async fn run(
     listener: TcpListener,
     operator: Option<TcpListener>,
     queue: Queue,
     settings: ApiSettings,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
+    supervisor: Supervisor,
+) -> Result<(), RunError> {
     tracing::info!(address = %listener.local_addr()?, "taking tasks");
     if let Some(operator) = &operator {
         tracing::info!(address = %operator.local_addr()?, "serving operators");
@@ -60,14 +73,14 @@ pub async fn run(
     let api = Api::new(queue, settings);
     let apart = operator.is_some();
     let clients = routes::router(Arc::clone(&api), Listener::Clients { apart });
-    let clients = serve(listener, clients, shutdown.clone(), bounds);
-    let operators = async {
-        if let Some(operator) = operator {
-            let router = routes::router(api, Listener::Operators);
-            serve(operator, router, shutdown, bounds).await;
-        }
-    };
-    tokio::join!(clients, operators);
+    let clients = serve(listener, clients, supervisor.ending(), bounds);
+    supervisor.spawn("clients' server", clients);
+    if let Some(operator) = operator {
+        let router = routes::router(api, Listener::Operators);
+        let operators = serve(operator, router, supervisor.ending(), bounds);
+        supervisor.spawn("operators' server", operators);
+    }
+    supervisor.all_ended().await;
     tracing::info!("took the last task");
-    Ok(())
+    Ok(supervisor.outcome()?)
 }

@@ -12,6 +12,7 @@ use hookme_shared::healthcheck::is_healthy;
 use hookme_shared::queue::{Role, Terms};
 use hookme_shared::serve::Bounds;
 use hookme_shared::shutdown::Signals;
+use hookme_shared::supervisor::Supervisor;
 use hookme_shared::{descriptors, start, telemetry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -43,22 +44,29 @@ async fn main() -> anyhow::Result<ExitCode> {
     descriptors::make_room(Bounds::default().connections);
     let signals = Signals::listen()?;
     let shutdown = CancellationToken::new();
-    tokio::select! {
-        ended = serve(settings, shutdown.clone()) => ended?,
-        never = signals.forward_to(shutdown) => never,
-    }
+    let supervisor = Supervisor::new(shutdown.clone());
+    signals
+        .during(serve(settings, supervisor), shutdown)
+        .await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes sure of Redis first: what is not ready for tasks does not listen.
-async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn serve(settings: Settings, supervisor: Supervisor) -> anyhow::Result<()> {
     let address = start::address(&settings.redis, RESPONSE_TIMEOUT);
     let terms = Terms {
         limits: settings.limits,
         ..Terms::default()
     };
-    let ready = start::ready_queue(&address, Role::Api, terms, settings.redis.allow_unsafe);
-    let Some(queue) = shutdown.run_until_cancelled(ready).await.transpose()? else {
+    let ending = supervisor.ending();
+    let queue = start::ready_queue(
+        &address,
+        Role::Api,
+        terms,
+        settings.redis.allow_unsafe,
+        &ending,
+    );
+    let Some(queue) = queue.await? else {
         return Ok(());
     };
     let listener = listen("LISTEN", settings.listen).await?;
@@ -66,7 +74,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         Some(address) => Some(listen("OPERATOR_LISTEN", address).await?),
         None => None,
     };
-    hookme_api::run(listener, operator, queue, settings.api, shutdown).await?;
+    hookme_api::run(listener, operator, queue, settings.api, supervisor).await?;
     Ok(())
 }
 

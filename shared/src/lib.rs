@@ -18,6 +18,7 @@ pub mod settings;
 pub mod shutdown;
 pub mod span;
 pub mod start;
+pub mod supervisor;
 pub mod telemetry;
 pub mod transition;
 pub mod words;

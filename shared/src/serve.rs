@@ -133,6 +133,10 @@ impl Server {
     }
 
     /// Answers one connection's requests in a task of its own.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a connection's task ends with the connection, and nothing else depends on it"
+    )]
     fn start(&self, stream: TcpStream, permit: OwnedSemaphorePermit) {
         let (router, bounds) = (self.router.clone(), self.bounds);
         let (watcher, cut) = (self.graceful.watcher(), self.cut.clone());

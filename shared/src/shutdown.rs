@@ -31,9 +31,16 @@ impl Signals {
         })
     }
 
-    /// Cancels `shutdown` at the first signal, and exits the process at the
-    /// second, without waiting for anything. Never returns.
-    pub async fn forward_to(mut self, shutdown: CancellationToken) -> ! {
+    /// Does `work` to its end, which it comes to after `shutdown`: that is cancelled at the
+    /// first signal. The second exits the process, without waiting for anything.
+    pub async fn during<T>(self, work: impl Future<Output = T>, shutdown: CancellationToken) -> T {
+        tokio::select! {
+            done = work => done,
+            never = self.forward_to(shutdown) => never,
+        }
+    }
+
+    async fn forward_to(mut self, shutdown: CancellationToken) -> ! {
         let first = self.next().await;
         tracing::info!(
             signal = first,

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::queue::{
     Address, Clock, Complaint, Queue, QueueError, Role, Severity, Terms, is_certificate_refused,
 };
@@ -85,12 +87,23 @@ pub async fn load_functions(address: &Address) -> Result<(), StartError> {
 }
 
 /// Connects to a Redis that is fit for the jobs of `role`, with the functions loaded.
-/// Waits for one that does not answer yet, up to a minute.
+/// Waits for one that does not answer yet, up to a minute; `None` if `shutdown` came first.
 ///
 /// # Errors
 ///
 /// [`StartError`] says what to mend.
 pub async fn ready_queue(
+    address: &Address,
+    role: Role,
+    terms: Terms,
+    allow_unsafe: bool,
+    shutdown: &CancellationToken,
+) -> Result<Option<Queue>, StartError> {
+    let ready = ready(address, role, terms, allow_unsafe);
+    shutdown.run_until_cancelled(ready).await.transpose()
+}
+
+async fn ready(
     address: &Address,
     role: Role,
     terms: Terms,

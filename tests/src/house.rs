@@ -5,6 +5,8 @@
 //! that a test differs from production in nothing but the process. What must be
 //! killed, paused or restarted is for [`crate::Site`].
 
+mod ground;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +15,7 @@ use clap::Parser;
 use hookme_api::settings::{Arguments as ApiArguments, Settings as ApiSettings};
 use hookme_shared::job::JobId;
 use hookme_shared::queue::{Address, Clock, Explanation, Queue, Terms};
-use hookme_shared::secret::Secret;
+use hookme_shared::supervisor::Supervisor;
 use hookme_worker::launcher::Launch;
 use hookme_worker::policy::retry::RetryPolicy;
 use hookme_worker::settings::Arguments as WorkerArguments;
@@ -23,14 +25,13 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::github::{GithubOptions, RepositorySpec};
+use self::ground::{START_DEADLINE, address, connected, generous};
+use crate::github::GithubOptions;
 use crate::redis_server::{namespace, shared_server};
 use crate::site::ApiClient;
 use crate::site::audit::{self, Reach};
 use crate::{GithubStandIn, Receiver, RedisServer, eventually};
 
-/// How long anything may take to start. A busy machine must not fail a test.
-const START_DEADLINE: Duration = Duration::from_secs(60);
 /// How long the test's own view of the queue waits for Redis.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long the program's own view of the queue waits.
@@ -38,7 +39,7 @@ const PROGRAM_PATIENCE: Duration = Duration::from_millis(250);
 
 /// One namespace, with whoever works on it. Dropping it asks them to end.
 pub struct House {
-    /// GitHub, with [`RepositorySpec::default`] in place of any repository.
+    /// GitHub, with [`RepositorySpec::default`](crate::github::RepositorySpec) in place of any repository.
     pub github: GithubStandIn,
     /// The webhook's other end, which answers 200 until it is told otherwise.
     pub receiver: Receiver,
@@ -143,7 +144,8 @@ impl House {
         let client = ApiClient::new(&listener.local_addr()?.to_string())?;
         let stop = self.stop.child_token();
         self.running.spawn(async move {
-            hookme_api::run(listener, None, queue, settings.api, stop).await?;
+            let supervisor = Supervisor::new(stop);
+            hookme_api::run(listener, None, queue, settings.api, supervisor).await?;
             Ok(())
         });
         Ok(client)
@@ -156,6 +158,23 @@ impl House {
     ///
     /// When a flag is wrong or it does not start.
     pub async fn worker(&mut self, flags: &[&str]) -> anyhow::Result<CancellationToken> {
+        let stop = self.stop.child_token();
+        self.worker_under(flags, None, Supervisor::new(stop.clone()))
+            .await?;
+        Ok(stop)
+    }
+
+    /// The same, under this supervisor, which serves its operators there.
+    ///
+    /// # Errors
+    ///
+    /// When a flag is wrong or it does not start.
+    pub async fn worker_under(
+        &mut self,
+        flags: &[&str],
+        operator: Option<TcpListener>,
+        supervisor: Supervisor,
+    ) -> anyhow::Result<()> {
         let own = [
             format!("--api-url={}", self.github.url()),
             format!("--webhook-url={}", self.receiver.url()),
@@ -166,15 +185,22 @@ impl House {
         ];
         let settings = WorkerArguments::try_parse_from(self.command_line("worker", flags, &own))?;
         let settings = settings.check()?;
-        let stop = self.stop.child_token();
-        let own_stop = stop.clone();
         let before = self.queue.counts().await?.workers;
         self.running.spawn(async move {
-            hookme_worker::run(None, &settings, own_stop).await?;
+            hookme_worker::run(operator, &settings, supervisor).await?;
             Ok(())
         });
-        self.present(before + 1).await?;
-        Ok(stop)
+        self.present(before + 1).await
+    }
+
+    /// How the first of those who were started ends.
+    ///
+    /// # Errors
+    ///
+    /// With that end, or when nobody runs.
+    pub async fn first_end(&mut self) -> anyhow::Result<()> {
+        let ended = self.running.join_next().await;
+        ended.context("nobody runs")??
     }
 
     /// The queue under other terms, or by a clock that stands until
@@ -239,7 +265,7 @@ impl House {
         let stop = self.stop.child_token();
         let before = self.queue.counts().await?.workers;
         self.running.spawn(async move {
-            launch.run(handler, stop).await?;
+            launch.run(handler, Supervisor::new(stop)).await?;
             Ok(())
         });
         self.present(before + 1).await
@@ -340,44 +366,16 @@ impl House {
 
     fn command_line(&self, program: &str, flags: &[&str], own: &[String]) -> Vec<String> {
         let usual = [
-            program.to_owned(),
             format!("--redis-url={}", self.redis_url),
             format!("--redis-namespace={}", self.namespace),
             "--allow-unsafe-redis=true".to_owned(),
         ];
         let name = |flag: &str| flag.split('=').next().unwrap_or_default().to_owned();
         let given: Vec<String> = flags.iter().map(|flag| name(flag)).collect();
-        let own = own.iter().filter(|flag| !given.contains(&name(flag)));
-        let own: Vec<String> = own.cloned().collect();
+        let usual = usual.iter().chain(own);
+        let usual = usual.filter(|flag| !given.contains(&name(flag))).cloned();
         let flags = flags.iter().map(|flag| (*flag).to_owned());
-        usual.into_iter().chain(own).chain(flags).collect()
-    }
-}
-
-/// A GitHub that has every repository and no limits.
-fn generous() -> GithubOptions {
-    GithubOptions {
-        generate: Some(RepositorySpec::default()),
-        ..GithubOptions::default()
-    }
-}
-
-/// Waits until the queue has its connection: making one takes longer on a machine
-/// that is too busy than the program waits for it.
-async fn connected(queue: &Queue) -> anyhow::Result<()> {
-    eventually(START_DEADLINE, "a connection to Redis", async || {
-        queue.counts().await.map_err(|error| error.to_string())
-    })
-    .await?;
-    Ok(())
-}
-
-fn address(redis_url: &str, namespace: &str, response_timeout: Duration) -> Address {
-    Address {
-        url: Secret::from(redis_url.to_owned()),
-        certificate_authority: None,
-        namespace: namespace.to_owned(),
-        response_timeout,
-        clock: Clock::Redis,
+        let program = std::iter::once(program.to_owned());
+        program.chain(usual).chain(flags).collect()
     }
 }

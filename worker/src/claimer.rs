@@ -4,12 +4,15 @@
 //! never holds one that it cannot start. Between two claims it sleeps until the
 //! next job is due, or a hint comes that one is due sooner.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use hookme_shared::queue::{
     BATCH_MAX, Batch, ClaimRequest, Claimed, Next, Queue, QueueError, Settlement,
 };
+use hookme_shared::supervisor::words_of;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -185,10 +188,7 @@ impl<H: Handle> Claimer<H> {
                 delay: NEWER_VERSION_WAIT,
                 reason: "its record is of a newer version than the worker".to_owned(),
             };
-            drop(
-                self.jobs
-                    .spawn(async move { settler.settle(id, fence, end, None).await }),
-            );
+            self.spawn(async move { settler.settle(id, fence, end, None).await });
         }
     }
 
@@ -200,7 +200,8 @@ impl<H: Handle> Claimer<H> {
             report,
         } = claimed;
         self.metrics.claimed(late_ms);
-        let lease = self.leases.hold(job.id, fence.clone(), sent);
+        let (id, leases, held) = (job.id, Arc::clone(&self.leases), fence.clone());
+        let lease = leases.hold(id, fence.clone(), sent);
         let attempt = Attempt {
             job,
             fence,
@@ -208,10 +209,22 @@ impl<H: Handle> Claimer<H> {
             leases: Arc::clone(&self.leases),
         };
         let runner = Arc::clone(&self.runner);
-        drop(self.jobs.spawn(async move {
-            runner.run(attempt, lease).await;
+        self.spawn(async move {
+            let run = AssertUnwindSafe(runner.run(attempt, lease));
+            if let Err(panic) = run.catch_unwind().await {
+                tracing::error!(job.id = %id, reason = words_of(&*panic), "a job's task panicked; the job comes back when its lease runs out");
+                leases.forget(id, &held);
+            }
             drop(permit);
-        }));
+        });
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a job's task ends with the job, and the launcher waits for it"
+    )]
+    fn spawn(&self, of_a_job: impl Future<Output = ()> + Send + 'static) {
+        drop(self.jobs.spawn(of_a_job));
     }
 }
 

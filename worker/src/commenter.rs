@@ -150,6 +150,10 @@ impl Commenter {
 
     /// Makes the text of the template. That can keep a thread busy for a while, so it has
     /// one on which nothing waits.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the template's fuel bounds it, and a panic comes back here as an error"
+    )]
     async fn render(
         &self,
         job: &Job,

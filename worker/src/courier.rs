@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hookme_shared::destination::Destination;
 use hookme_shared::queue::{Queue, QueueError, Settlement};
-use tokio_util::task::TaskTracker;
+use hookme_shared::supervisor::Supervisor;
 
 use crate::deliver::{Deliverer, Delivery, Target};
 use crate::destinations::{Closed, Destinations};
@@ -40,7 +40,7 @@ pub struct Parcel {
 }
 
 impl Courier {
-    /// One whose task runs on `beside`.
+    /// One whose task the `supervisor` starts.
     ///
     /// # Errors
     ///
@@ -49,12 +49,12 @@ impl Courier {
         settings: &WebhookSettings,
         queue: Queue,
         retry: RetryPolicy,
-        beside: &TaskTracker,
+        supervisor: &Supervisor,
     ) -> Result<Self, ClientError> {
         let term = settings.timeout + TERM_MORE;
         Ok(Self {
             deliverer: Deliverer::new(settings)?,
-            destinations: Destinations::start(queue, term, settings.in_flight, beside),
+            destinations: Destinations::start(queue, term, settings.in_flight, supervisor),
             retry,
         })
     }

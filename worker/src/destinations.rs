@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hookme_shared::queue::{DeliveryOutcome, Entry, OriginState, Queue, QueueError, Return};
+use hookme_shared::supervisor::Supervisor;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::TaskTracker;
 
 use self::task::DestinationsTask;
 use crate::deliver::Target;
@@ -78,16 +78,16 @@ pub struct Permit {
 }
 
 impl Destinations {
-    /// Starts the task on `beside`; it ends when every clone and permit is gone.
+    /// Starts the task under the `supervisor`; it ends when every clone and permit is gone.
     ///
     /// - `term`: after which a delivery counts as lost.
     /// - `most`: deliveries at once to one origin, over all workers; 0 is no limit.
     #[must_use]
-    pub fn start(queue: Queue, term: Duration, most: u32, beside: &TaskTracker) -> Self {
+    pub fn start(queue: Queue, term: Duration, most: u32, supervisor: &Supervisor) -> Self {
         let (messages, receiver) = mpsc::channel(MESSAGES_MAX);
         let own = messages.downgrade();
-        let task = DestinationsTask::new((own, receiver), queue, term, most, beside.clone());
-        drop(beside.spawn(task.run()));
+        let task = DestinationsTask::new((own, receiver), queue, term, most, supervisor.clone());
+        supervisor.spawn("destinations task", task.run());
         Self {
             messages,
             closed: Arc::default(),

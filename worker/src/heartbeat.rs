@@ -5,7 +5,6 @@
 //! processor must not cost the others their leases.
 
 use std::sync::Arc;
-use std::thread;
 use std::time::Instant;
 
 use hookme_shared::queue::{Address, BATCH_MAX, Queue, QueueError, Renewed, Terms};
@@ -35,28 +34,31 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
-    /// Starts the thread, which beats until `done`.
-    ///
-    /// # Errors
-    ///
-    /// If the system gives no thread.
-    pub fn start(self, done: CancellationToken) -> std::io::Result<thread::JoinHandle<()>> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
-        thread::Builder::new().name("heartbeat".to_owned()).spawn(move || {
-            runtime.block_on(async {
-                // A queue of its own, because a connection lives on the runtime
-                // that it was made on.
-                match Queue::new(&self.address, self.terms) {
-                    Ok(queue) => self.beat(&queue, done).await,
-                    Err(error) => tracing::error!(%error, "the heartbeat has no connection; jobs will be lost to others"),
-                }
-            });
-        })
+    /// Beats until `done`. To be run on a thread of its own.
+    pub async fn run(self, done: CancellationToken) {
+        // A queue of its own, because a connection lives on the runtime that it was made on.
+        match Queue::new(&self.address, self.terms) {
+            Ok(queue) => {
+                let stopping = done.run_until_cancelled(self.stop_stale());
+                tokio::join!(self.beat(&queue, &done), stopping);
+            }
+            Err(error) => tracing::error!(%error, "the heartbeat has no connection"),
+        }
     }
 
-    async fn beat(&self, queue: &Queue, done: CancellationToken) {
+    /// Stops the jobs whose leases are not renewed in time, however long a renewal that is
+    /// under way waits for Redis.
+    async fn stop_stale(&self) {
+        loop {
+            let jobs = self.leases.stop_when_stale().await;
+            tracing::warn!(
+                jobs,
+                "jobs are stopped because their leases could not be renewed in time"
+            );
+        }
+    }
+
+    async fn beat(&self, queue: &Queue, done: &CancellationToken) {
         let lease = self.terms.lease;
         let mut away_since: Option<Instant> = None;
         while !done.is_cancelled() {
@@ -78,13 +80,6 @@ impl Heartbeat {
                     lease / (BEATS * HASTE)
                 }
             };
-            let stopped = self.leases.stop_stale(Instant::now());
-            if stopped > 0 {
-                tracing::warn!(
-                    jobs = stopped,
-                    "jobs are stopped because their leases could not be renewed in time"
-                );
-            }
             let _elapsed = tokio::time::timeout(wait, done.cancelled()).await;
         }
     }

@@ -2,16 +2,20 @@
 //!
 //! At the end: no more claims; running jobs finish within the grace; what is
 //! left is given back with no failure counted; the last ends are settled; then
-//! the heartbeat stops, which until then kept the leases.
+//! the heartbeat stops, which until then kept the leases. A part that fails brings
+//! the end too, without the grace.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use hookme_shared::queue::{Address, Queue};
 use hookme_shared::span::whole_ms;
+use hookme_shared::supervisor::{Supervisor, Task};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::RunError;
 use crate::claimer::Claimer;
 use crate::handle::Handle;
 use crate::heartbeat::Heartbeat;
@@ -52,85 +56,99 @@ pub struct Launch {
 }
 
 impl Launch {
-    /// Works until `shutdown`, then ends in order.
+    /// Works until the shutdown of the `supervisor`, then ends in order.
     ///
     /// # Errors
     ///
-    /// If the system gives no thread for the heartbeat.
+    /// If the system gives no thread for the heartbeat, or a part failed meanwhile.
     pub async fn run<H: Handle>(
-        self,
+        mut self,
         handler: H,
-        shutdown: CancellationToken,
-    ) -> std::io::Result<()> {
-        let (beside, jobs, settling) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
-        let (done, no_heartbeat) = (CancellationToken::new(), CancellationToken::new());
+        supervisor: Supervisor,
+    ) -> Result<(), RunError> {
+        let (jobs, done, no_heartbeat) = (
+            TaskTracker::new(),
+            CancellationToken::new(),
+            CancellationToken::new(),
+        );
         let leases = Arc::new(Leases::new(self.queue.terms().lease));
-        let metrics = Arc::clone(&self.metrics);
         let bell = Bell::default();
 
-        let heartbeat = self.heartbeat(&leases).start(no_heartbeat.clone())?;
-        let (settler, settler_task) = Settler::new(
+        let heartbeat = self.heartbeat(&leases).run(no_heartbeat.clone());
+        let heartbeat = supervisor.spawn_thread("heartbeat", heartbeat)?;
+        let (settler, settling) = Settler::new(
             self.queue.clone(),
             Arc::clone(&leases),
-            Arc::clone(&metrics),
+            Arc::clone(&self.metrics),
         );
-        drop(settling.spawn(settler_task.run()));
-        drop(beside.spawn(reaper::reap(self.queue.clone(), done.clone())));
-        drop(beside.spawn(hints::listen(
-            self.queue.clone(),
-            bell.clone(),
-            done.clone(),
-        )));
-        if let Some(operator) = self.operator {
-            let served = operator.serve(
-                self.queue.clone(),
-                Arc::clone(&metrics),
-                self.allow_unsafe,
-                done.clone(),
-            );
-            drop(beside.spawn(served));
-        }
-        let runner = Runner {
+        let settling = supervisor.spawn("settler", settling.run());
+        let beside = self.beside(&bell, &done, &supervisor);
+        let runner = Arc::new(Runner {
             handler,
             settler,
             retry: self.retry,
-            metrics: Arc::clone(&metrics),
-        };
+            metrics: Arc::clone(&self.metrics),
+        });
         let claimer = Claimer {
             queue: self.queue.clone(),
             worker: self.worker.clone(),
             concurrency: self.concurrency,
             leases: Arc::clone(&leases),
             bell,
-            runner: Arc::new(runner),
+            runner: Arc::clone(&runner),
             jobs: jobs.clone(),
-            metrics,
+            metrics: Arc::clone(&self.metrics),
         };
         tracing::info!(
             worker = self.worker,
             concurrency = self.concurrency,
             "taking jobs"
         );
-        claimer.run(shutdown).await;
+        let claiming = supervisor.spawn("claimer", claimer.run(supervisor.ending()));
+        claiming.ended().await;
+        // Held so long, so that no end of the claimer is the end of other parts.
+        drop(runner);
 
-        end_jobs(&jobs, &leases, self.shutdown_grace).await;
+        end_jobs(&jobs, &leases, self.shutdown_grace, &supervisor).await;
         end_settling(&settling, &leases).await;
-        done.cancel();
-        beside.close();
-        beside.wait().await;
         no_heartbeat.cancel();
-        // Joining a thread blocks, so it is not done on the runtime.
-        if tokio::task::spawn_blocking(move || heartbeat.join())
-            .await
-            .is_err()
-        {
-            tracing::error!("the heartbeat ended badly");
+        heartbeat.ended().await;
+        done.cancel();
+        for task in beside {
+            task.ended().await;
         }
         if let Err(error) = self.queue.depart(&self.worker).await {
             tracing::debug!(%error, "could not sign off; the presence ends by itself");
         }
         tracing::info!(worker = self.worker, "ended");
-        Ok(())
+        Ok(supervisor.outcome()?)
+    }
+
+    /// Starts what works beside the line until `done`, but for the heartbeat.
+    fn beside(
+        &mut self,
+        bell: &Bell,
+        done: &CancellationToken,
+        supervisor: &Supervisor,
+    ) -> Vec<Task> {
+        let queue = || self.queue.clone();
+        let reaping = reaper::reap(queue(), done.clone());
+        let listening = hints::listen(queue(), bell.clone(), done.clone());
+        let mut tasks = vec![
+            supervisor.spawn("reaper", reaping),
+            supervisor.spawn("hint listener", listening),
+        ];
+        if let Some(operator) = self.operator.take() {
+            let serving = operator.serve(
+                self.queue.clone(),
+                Arc::clone(&self.metrics),
+                self.allow_unsafe,
+                supervisor.clone(),
+                done.clone(),
+            );
+            tasks.push(supervisor.spawn("operators' server", serving));
+        }
+        tasks
     }
 
     fn heartbeat(&self, leases: &Arc<Leases>) -> Heartbeat {
@@ -154,43 +172,41 @@ impl Launch {
     }
 }
 
-/// Lets running jobs finish within `grace`; stops those that are left.
-async fn end_jobs(jobs: &TaskTracker, leases: &Leases, grace: Duration) {
+/// Lets running jobs finish within `grace`, while every part works; stops those that are
+/// left.
+async fn end_jobs(jobs: &TaskTracker, leases: &Leases, grace: Duration, supervisor: &Supervisor) {
     jobs.close();
     tracing::info!(
         jobs = jobs.len(),
         grace_ms = whole_ms(grace),
         "no more jobs are taken; running ones may finish"
     );
-    if tokio::time::timeout(grace, jobs.wait()).await.is_err() {
-        tracing::info!(
+    let in_time = timeout(grace, jobs.wait());
+    let have_ended = tokio::select! {
+        in_time = in_time => in_time.is_ok(),
+        () = supervisor.failed() => jobs.is_empty(),
+    };
+    if have_ended {
+        return;
+    }
+    tracing::info!(jobs = jobs.len(), "the jobs that are left are given back");
+    leases.stop_all(Stop::Shutdown);
+    // Handing over to the settler can stall while Redis does not answer.
+    if timeout(LAST_SETTLEMENTS, jobs.wait()).await.is_err() {
+        tracing::warn!(
             jobs = jobs.len(),
-            "the grace is over; the jobs that are left are given back"
+            "some jobs did not stop; they come back when their leases run out"
         );
-        leases.stop_all(Stop::Shutdown);
-        // Handing over to the settler can stall while Redis does not answer.
-        if tokio::time::timeout(LAST_SETTLEMENTS, jobs.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(
-                jobs = jobs.len(),
-                "some jobs did not stop; they come back when their leases run out"
-            );
-        }
     }
 }
 
 /// Waits until the last ends are settled, but not for ever.
-async fn end_settling(settling: &TaskTracker, leases: &Leases) {
-    settling.close();
-    if tokio::time::timeout(LAST_SETTLEMENTS, settling.wait())
-        .await
-        .is_err()
-    {
+async fn end_settling(settling: &Task, leases: &Leases) {
+    let settled = timeout(LAST_SETTLEMENTS, settling.ended()).await;
+    if settled.is_err() || leases.count() > 0 {
         tracing::warn!(
             jobs = leases.count(),
-            "redis does not answer; the last jobs come back when their leases run out"
+            "the last jobs are not settled; they come back when their leases run out"
         );
     }
 }

@@ -40,10 +40,9 @@ use std::time::Duration;
 use hookme_shared::destination::Destination;
 use hookme_shared::queue::{Queue, Role};
 use hookme_shared::start::{StartError, address, ready_queue};
+use hookme_shared::supervisor::{Supervisor, TaskFailure};
 use tokio::net::TcpListener;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::commenter::Commenter;
 use crate::courier::Courier;
@@ -65,7 +64,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long, at the end, Redis may take to hear of the last requests to GitHub.
 const LAST_WORDS: Duration = Duration::from_secs(3);
 
-/// Why a worker does not start.
+/// Why a worker does not start, or ends.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// Redis is not fit for jobs.
@@ -77,39 +76,47 @@ pub enum RunError {
     /// The system refused a thread or a socket.
     #[error("the system refused a thread or a socket")]
     System(#[from] std::io::Error),
+    /// A part of it failed. What could be given back is; the process is to be started anew.
+    #[error("the worker cannot go on, and must be started anew")]
+    Part(#[from] TaskFailure),
 }
 
-/// Works on jobs until `shutdown`: the one door to this crate, for the
-/// program and for tests. Serves health and metrics on `operator`, if given.
+/// Works on jobs until the shutdown of the `supervisor`: the one door to this crate, for
+/// the program and for tests. Serves health and metrics on `operator`, if given.
 ///
 /// # Errors
 ///
-/// [`RunError`] says what to mend. Once it has started, it only ends by `shutdown`.
+/// [`RunError`] says what to mend. Once it has started, it only ends by a shutdown, or
+/// because a part of it failed.
 pub async fn run(
     operator: Option<TcpListener>,
     settings: &Settings,
-    shutdown: CancellationToken,
+    supervisor: Supervisor,
 ) -> Result<(), RunError> {
     let address = address(&settings.redis, RESPONSE_TIMEOUT);
+    let ending = supervisor.ending();
     let queue = ready_queue(
         &address,
         Role::Worker,
         settings.terms(),
         settings.redis.allow_unsafe,
-    )
-    .await?;
+        &ending,
+    );
+    let Some(queue) = queue.await? else {
+        return Ok(());
+    };
     let retry = RetryPolicy::new(
         settings.work.reschedule_interval,
         settings.work.retry_max_attempts,
     );
-    let (worker, beside) = (worker_id(), TaskTracker::new());
+    let worker = worker_id();
     let metrics = Arc::<Metrics>::default();
     let github = Github::shared(
         &settings.github,
         queue.clone(),
         worker.clone(),
         Arc::clone(&metrics),
-        beside.clone(),
+        supervisor.clone(),
     );
     let github = Arc::new(github.await?);
     if settings.webhook.signer.is_none() {
@@ -118,7 +125,7 @@ pub async fn run(
         );
     }
     declare(&queue, &settings.webhook).await;
-    let courier = Courier::new(&settings.webhook, queue.clone(), retry, &beside)?;
+    let courier = Courier::new(&settings.webhook, queue.clone(), retry, &supervisor)?;
     if settings.webhook.url.is_none() {
         tracing::info!(
             "there is no webhook: reports are made, and comments told, only where a task names a webhook_url"
@@ -139,12 +146,13 @@ pub async fn run(
             allowed_hosts: settings.work.allowed_hosts.clone(),
         }),
     };
-    launch.run(handler, shutdown).await?;
-    beside.close();
-    if timeout(LAST_WORDS, beside.wait()).await.is_err() {
+    let ended = launch.run(handler, supervisor.clone()).await;
+    let told = timeout(LAST_WORDS, supervisor.all_ended()).await;
+    if told.is_err() {
         tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");
     }
-    Ok(())
+    ended?;
+    Ok(supervisor.outcome()?)
 }
 
 /// What is done with each kind of job.

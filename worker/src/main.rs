@@ -2,11 +2,12 @@
 
 use anyhow::Context;
 use clap::Parser;
-use hookme_shared::{healthcheck, shutdown::Signals, telemetry};
+use hookme_shared::shutdown::Signals;
+use hookme_shared::supervisor::Supervisor;
+use hookme_shared::{healthcheck, telemetry};
 use hookme_worker::settings::Arguments;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -24,9 +25,7 @@ async fn main() -> anyhow::Result<()> {
         return Ok(());
     }
     telemetry::start(&settings.telemetry)?;
-    let shutdown = CancellationToken::new();
-    let signals = TaskTracker::new();
-    drop(signals.spawn(Signals::listen()?.forward_to(shutdown.clone())));
+    let signals = Signals::listen()?;
     let operator = match settings.work.operator_listen {
         Some(address) => Some(
             TcpListener::bind(address)
@@ -35,6 +34,9 @@ async fn main() -> anyhow::Result<()> {
         ),
         None => None,
     };
-    hookme_worker::run(operator, &settings, shutdown).await?;
+    let shutdown = CancellationToken::new();
+    let supervisor = Supervisor::new(shutdown.clone());
+    let work = hookme_worker::run(operator, &settings, supervisor);
+    signals.during(work, shutdown).await?;
     Ok(())
 }

@@ -11,6 +11,7 @@ use axum::{Json, Router};
 use hookme_shared::keyless::{self, AllowedHosts, Refusal};
 use hookme_shared::queue::{Queue, Role};
 use hookme_shared::serve::{self, Bounds};
+use hookme_shared::supervisor::Supervisor;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ struct Context {
     queue: Queue,
     metrics: Arc<Metrics>,
     allow_unsafe: bool,
+    supervisor: Supervisor,
 }
 
 /// The place where operators are served.
@@ -41,12 +43,14 @@ impl Operator {
         queue: Queue,
         metrics: Arc<Metrics>,
         allow_unsafe: bool,
+        supervisor: Supervisor,
         done: CancellationToken,
     ) {
         let context = Context {
             queue,
             metrics,
             allow_unsafe,
+            supervisor,
         };
         let router = router(context, self.allowed_hosts);
         serve::serve(self.listener, router, done, Bounds::default()).await;
@@ -56,7 +60,7 @@ impl Operator {
 /// Every path, each with what answers it.
 fn routes() -> [(&'static str, MethodRouter<Context>); 3] {
     [
-        ("/livez", get(|| async { "ok\n" })),
+        ("/livez", get(lives)),
         ("/readyz", get(ready)),
         ("/metrics", get(text)),
     ]
@@ -85,6 +89,15 @@ fn refuse(refusal: Refusal) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
     response
+}
+
+/// Whether every part of the process works. Where one does not, the process ends as soon as
+/// it has given back what it can.
+async fn lives(State(context): State<Context>) -> Response {
+    match context.supervisor.failure() {
+        None => "ok\n".into_response(),
+        Some(failure) => (StatusCode::SERVICE_UNAVAILABLE, format!("{failure}\n")).into_response(),
+    }
 }
 
 async fn ready(State(context): State<Context>) -> Response {
@@ -149,6 +162,7 @@ mod tests {
             queue: Queue::new(&address, Terms::default()).unwrap(),
             metrics: Arc::default(),
             allow_unsafe: false,
+            supervisor: Supervisor::new(CancellationToken::new()),
         };
         let router = router(context, "worker".parse().unwrap());
         let request = Request::builder().method(method).uri(path);

@@ -10,6 +10,7 @@ use std::time::Instant;
 use futures_util::FutureExt;
 use hookme_shared::job::JobId;
 use hookme_shared::queue::{QueueError, Settlement};
+use hookme_shared::supervisor::words_of;
 
 use crate::handle::{Attempt, Handle, jitter};
 use crate::last_answer::attending;
@@ -88,13 +89,4 @@ fn at_stop(stop: Stop) -> Option<Settlement> {
     Some(Settlement::Release {
         reason: reason.to_owned(),
     })
-}
-
-/// The message of a panic, if it has one.
-fn words_of(panic: &(dyn std::any::Any + Send)) -> &str {
-    panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("without a message")
 }

@@ -14,7 +14,7 @@ use futures_util::stream::{self, StreamExt};
 use hookme_shared::job::{Fence, JobId};
 use hookme_shared::queue::{AttemptEnd, BATCH_MAX, Queue, QueueError, Settled, Settlement};
 use hookme_shared::span::whole_ms;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::SendError};
 
 use crate::leases::Leases;
 use crate::metrics::Metrics;
@@ -41,6 +41,7 @@ struct End {
 pub struct Settler {
     successes: mpsc::Sender<End>,
     others: mpsc::Sender<End>,
+    leases: Arc<Leases>,
 }
 
 /// The task behind a [`Settler`]; it ends when every clone is gone and all is sent.
@@ -70,11 +71,16 @@ impl Settler {
             others: ended,
             settling: Settling {
                 queue,
-                leases,
+                leases: Arc::clone(&leases),
                 metrics,
             },
         };
-        (Self { successes, others }, task)
+        let settler = Self {
+            successes,
+            others,
+            leases,
+        };
+        (settler, task)
     }
 
     /// Hands over the end of an attempt, with the status of the last answer that it got
@@ -96,8 +102,9 @@ impl Settler {
             settlement,
             status,
         };
-        if to.send(end).await.is_err() {
+        if let Err(SendError(end)) = to.send(end).await {
             tracing::error!(job.id = %id, "the settler is gone; the job comes back when its lease runs out");
+            self.leases.forget(id, &end.fence);
         }
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 use hookme_shared::queue::{Address, Clock, Queue, QueueError, Settlement, Terms};
 use hookme_shared::secret::Secret;
+use hookme_shared::supervisor::Supervisor;
 use hookme_worker::handle::{Attempt, Handle};
 use hookme_worker::launcher::Launch;
 use hookme_worker::policy::retry::RetryPolicy;
@@ -25,8 +26,12 @@ const BLOCKED_LEASES: u32 = 2;
 /// How long a call to Redis may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Before the name of the part of the worker that a job kills at its first attempt.
+const KILL: &str = "kill-";
+
 struct Unruly {
     lease: Duration,
+    supervisor: Supervisor,
 }
 
 impl Handle for Unruly {
@@ -35,7 +40,13 @@ impl Handle for Unruly {
         match attempt.job.username.as_str() {
             "block" => thread::sleep(self.lease * BLOCKED_LEASES),
             "panic" => panic!("as ordered"),
-            _ => tokio::time::sleep(WORK).await,
+            other => match other.strip_prefix(KILL) {
+                Some(part) if attempt.job.attempt == 1 => {
+                    self.supervisor.kill(&part.replace('-', " "));
+                    std::future::pending::<()>().await;
+                }
+                _ => tokio::time::sleep(WORK).await,
+            },
         }
         if attempt.job.username == "abort" {
             std::process::abort();
@@ -71,8 +82,10 @@ async fn main() -> anyhow::Result<()> {
         metrics: Arc::default(),
         operator: None,
     };
-    launch
-        .run(Unruly { lease }, CancellationToken::new())
-        .await?;
-    Ok(())
+    let supervisor = Supervisor::new(CancellationToken::new());
+    let handler = Unruly {
+        lease,
+        supervisor: supervisor.clone(),
+    };
+    Ok(launch.run(handler, supervisor).await?)
 }

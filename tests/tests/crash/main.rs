@@ -7,6 +7,7 @@ mod alone;
 mod amnesty;
 mod damage;
 mod load;
+mod parts;
 mod paused_worker;
 mod redis_kills;
 mod shutdown;

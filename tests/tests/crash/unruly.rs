@@ -217,3 +217,35 @@ async fn a_job_that_blocks_its_thread_costs_nobody_the_lease() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_process_of_which_a_part_dies_exits_with_an_error_and_the_next_does_its_jobs() {
+    for part in ["heartbeat", "settler", "reaper", "hint-listener", "claimer"] {
+        let mut site = Unruly::new().await;
+        let job = site.submit(&format!("kill-{part}")).await;
+        let worker = site.worker();
+        let status = worker.wait(PATIENCE).await.unwrap();
+        let (name, log) = (part.replace('-', " "), worker.log());
+        assert_eq!(status.code(), Some(1), "{log}");
+        assert!(log.contains(&format!("the {name} ended")), "{log}");
+        // What cannot be settled comes back by its lease.
+        let left = site.job(job).await.job;
+        let expected = match part {
+            "settler" => State::Running,
+            _ => State::Scheduled,
+        };
+        assert_eq!(left.state, expected, "{part}: {left:?}");
+
+        let _next = site.worker();
+        site.all_ended().await;
+        let ended = site.job(job).await;
+        let crashed = crashed_workers(&ended).len();
+        assert_eq!(crashed, usize::from(part == "settler"), "{ended:?}");
+        let ended = ended.job;
+        assert_eq!(
+            (ended.state, ended.failures),
+            (State::Succeeded, 0),
+            "{part}: {ended:?}"
+        );
+    }
+}

@@ -3,6 +3,7 @@
 use hookme_shared::destination::Destination;
 use hookme_shared::job::State;
 use hookme_shared::queue::Explanation;
+use hookme_shared::supervisor::Supervisor;
 use hookme_tests::receiver::Answer;
 use hookme_tests::site::ApiClient;
 use hookme_tests::{House, Receiver, eventually};
@@ -11,7 +12,6 @@ use hookme_worker::destinations::Destinations;
 use redis::AsyncCommands;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::{PATIENCE, report, submit};
 
@@ -172,8 +172,9 @@ async fn one_answer_429_spares_the_whole_origin_the_next_deliveries() {
 async fn a_permit_that_is_dropped_makes_room_for_the_next() {
     let house = House::start().await.unwrap();
     let term = std::time::Duration::from_secs(600);
-    let beside = TaskTracker::new();
-    let destinations = Destinations::start(house.queue.clone(), term, 1, &beside);
+    let shutdown = CancellationToken::new();
+    let supervisor = Supervisor::new(shutdown.clone());
+    let destinations = Destinations::start(house.queue.clone(), term, 1, &supervisor);
     let target = Target {
         destination: Destination::new("https://hooks.example.com/".parse().unwrap()),
         is_default: false,
@@ -185,7 +186,8 @@ async fn a_permit_that_is_dropped_makes_room_for_the_next() {
         drop(permit);
     }
     // The task ends with the last who could ask.
+    shutdown.cancel();
     drop(destinations);
-    beside.close();
-    beside.wait().await;
+    supervisor.all_ended().await;
+    supervisor.outcome().unwrap();
 }

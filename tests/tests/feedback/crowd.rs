@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use hookme_shared::job::{JobId, Stage, State};
 use hookme_shared::queue::{Clock, Queue, Submitted, Terms};
+use hookme_shared::supervisor::Supervisor;
 use hookme_tests::by_hand::{self, OWNER, sha};
 use hookme_tests::github::{Broken, Clock as GithubClock, GithubOptions, RepositorySpec};
 use hookme_tests::site::live;
@@ -21,7 +22,7 @@ use hookme_worker::policy::retry::RetryPolicy;
 use hookme_worker::settings::Arguments;
 use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
 
 /// Where the clock begins: in 2033. What the workers say of themselves is read by the
 /// clock of Redis, for which it must lie ahead.
@@ -102,21 +103,16 @@ impl Crowd {
                 .launch_of(&name, Terms::default(), Clock::Virtual)
                 .unwrap();
             launch.concurrency = 16;
-            let tracker = TaskTracker::new();
+            let supervisor = Supervisor::new(CancellationToken::new());
             let (queue, metrics) = (launch.queue.clone(), Arc::clone(&launch.metrics));
-            let github = Github::shared(&settings.github, queue, name, metrics, tracker);
+            let github = Github::shared(&settings.github, queue, name, metrics, supervisor.clone());
             let retry = RetryPolicy::new(Duration::from_secs(5), 10);
             let commenter = Commenter {
                 queue: launch.queue.clone(),
                 github: Arc::new(github.await.unwrap()),
                 template: Template::default(),
-                courier: Courier::new(
-                    &settings.webhook,
-                    launch.queue.clone(),
-                    retry,
-                    &TaskTracker::new(),
-                )
-                .unwrap(),
+                courier: Courier::new(&settings.webhook, launch.queue.clone(), retry, &supervisor)
+                    .unwrap(),
                 retry,
             };
             self.house.launch(launch, commenter).await.unwrap();

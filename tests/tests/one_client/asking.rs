@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Parser;
 use hookme_shared::names::{RepositoryName, Username};
+use hookme_shared::supervisor::Supervisor;
 use hookme_tests::fault_proxy::Mode;
 use hookme_tests::github::{Fault, Limits, RepositorySpec};
 use hookme_tests::process::free_port;
@@ -16,7 +17,7 @@ use hookme_worker::settings::Arguments;
 use redis::AsyncCommands;
 use reqwest::Method;
 use tokio::task::JoinSet;
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
 
 use super::{PATIENCE, limited};
 
@@ -175,7 +176,7 @@ async fn what_redis_cannot_make_sense_of_stops_requests_and_is_said_aloud() {
 }
 
 /// A fetcher as a worker has one.
-async fn fetcher(house: &House, worker: &str, tracker: &TaskTracker) -> Fetcher {
+async fn fetcher(house: &House, worker: &str, supervisor: &Supervisor) -> Fetcher {
     let flags = [
         "worker".to_owned(),
         format!("--api-url={}", house.github.url()),
@@ -188,7 +189,7 @@ async fn fetcher(house: &House, worker: &str, tracker: &TaskTracker) -> Fetcher 
         house.queue.clone(),
         worker.to_owned(),
         Arc::default(),
-        tracker.clone(),
+        supervisor.clone(),
     );
     Fetcher::new(Arc::new(door.await.unwrap()), false)
 }
@@ -210,10 +211,10 @@ async fn fifty_reports_of_one_repository_at_once_are_one_walk() {
         "/repos/octocat/hello/issues",
         vec![Fault::Delay(std::time::Duration::from_millis(300))],
     );
-    let tracker = TaskTracker::new();
+    let supervisor = Supervisor::new(CancellationToken::new());
     let doors = [
-        Arc::new(fetcher(&house, "one", &tracker).await),
-        Arc::new(fetcher(&house, "other", &tracker).await),
+        Arc::new(fetcher(&house, "one", &supervisor).await),
+        Arc::new(fetcher(&house, "other", &supervisor).await),
     ];
     let mut fetches = JoinSet::new();
     for number in 0..50 {
@@ -246,8 +247,8 @@ async fn who_asks_and_is_stopped_lets_another_ask() {
     house
         .github
         .script("/repos/octocat/hello/issues", vec![Fault::Hang]);
-    let tracker = TaskTracker::new();
-    let door = Arc::new(fetcher(&house, "one", &tracker).await);
+    let supervisor = Supervisor::new(CancellationToken::new());
+    let door = Arc::new(fetcher(&house, "one", &supervisor).await);
     let owner = Username::parse("octocat").unwrap();
     let name = RepositoryName::parse("hello").unwrap();
     let mut fetches = JoinSet::new();

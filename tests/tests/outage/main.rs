@@ -6,6 +6,8 @@ mod api;
 mod idle;
 mod lives;
 mod lost_replies;
+mod stale;
+mod starts;
 mod workers;
 
 use std::time::Duration;

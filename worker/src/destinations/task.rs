@@ -9,8 +9,8 @@ use hookme_shared::queue::{
     DeliveryOutcome, Entered, Entry, Left, OriginState, Queue, QueueError, Return,
 };
 use hookme_shared::span::whole_ms;
+use hookme_shared::supervisor::Supervisor;
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::TaskTracker;
 
 use super::{Closed, Message, Permit, Waiting, ended, words};
 
@@ -35,7 +35,7 @@ pub(super) struct DestinationsTask {
     queue: Queue,
     term: Duration,
     most: u32,
-    beside: TaskTracker,
+    supervisor: Supervisor,
     waiting: VecDeque<Waiting>,
     returns: Vec<(Return, Option<oneshot::Sender<()>>)>,
     again: Duration,
@@ -47,7 +47,7 @@ impl DestinationsTask {
         queue: Queue,
         term: Duration,
         most: u32,
-        beside: TaskTracker,
+        supervisor: Supervisor,
     ) -> Self {
         Self {
             own,
@@ -55,7 +55,7 @@ impl DestinationsTask {
             queue,
             term,
             most,
-            beside,
+            supervisor,
             waiting: VecDeque::new(),
             returns: Vec::new(),
             again: AGAIN_MIN,
@@ -186,7 +186,8 @@ impl DestinationsTask {
                     destination,
                     "a receiver wants no more; its destination is disabled until POST /destinations/{{id}}/enable"
                 );
-                drop(self.beside.spawn(sweep(self.queue.clone(), destination)));
+                self.supervisor
+                    .spawn_short(sweep(self.queue.clone(), destination));
             }
         }
     }

@@ -8,9 +8,9 @@
 use std::time::Duration;
 
 use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue};
+use hookme_shared::supervisor::Supervisor;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, LOCATION};
 use serde::de::IgnoredAny;
-use tokio_util::task::TaskTracker;
 
 use super::help::helped;
 use super::patience::Patience;
@@ -35,7 +35,7 @@ pub(super) struct Answers {
     /// How long asking may take: waiting for a permit, and the request.
     pub(super) term: Duration,
     /// Ends the asking of those who were dropped.
-    pub(super) tracker: TaskTracker,
+    pub(super) supervisor: Supervisor,
 }
 
 /// What is known before GitHub is asked.
@@ -62,7 +62,7 @@ pub(super) struct Asking {
     keep: Keep,
     stale: Option<(KeptAnswer, Kept)>,
     queue: Queue,
-    tracker: TaskTracker,
+    supervisor: Supervisor,
     open: bool,
 }
 
@@ -136,7 +136,7 @@ impl Answers {
             },
             stale,
             queue: self.queue.clone(),
-            tracker: self.tracker.clone(),
+            supervisor: self.supervisor.clone(),
             open: true,
         })
     }
@@ -228,11 +228,11 @@ impl Drop for Asking {
             return;
         }
         let (queue, asker, keep) = (self.queue.clone(), self.asker.clone(), self.keep);
-        drop(self.tracker.spawn(async move {
+        self.supervisor.spawn_short(async move {
             if let Err(error) = queue.github_confirm(&asker, &keep, None).await {
                 tracing::debug!(%error, "the end of a question to GitHub could not be told");
             }
-        }));
+        });
     }
 }
 

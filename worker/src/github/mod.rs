@@ -23,9 +23,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookme_shared::queue::{Class, Queue, Resource};
+use hookme_shared::supervisor::Supervisor;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request};
-use tokio_util::task::TaskTracker;
 use url::Url;
 
 use self::address::Address;
@@ -80,8 +80,8 @@ impl Github {
         })
     }
 
-    /// The door of one of many workers, who act as one client. Its tasks run on
-    /// `tracker` and end after it was dropped.
+    /// The door of one of many workers, who act as one client. The `supervisor` starts its
+    /// tasks, which end after it was dropped.
     ///
     /// # Errors
     ///
@@ -91,11 +91,11 @@ impl Github {
         queue: Queue,
         worker: String,
         metrics: Arc<Metrics>,
-        tracker: TaskTracker,
+        supervisor: Supervisor,
     ) -> Result<Self, ClientError> {
         let mut door = Self::alone(settings)?;
         door.sender.metrics = metrics;
-        door.shared = Some(Shared::new(settings, queue, worker, tracker).await);
+        door.shared = Some(Shared::new(settings, queue, worker, supervisor).await);
         Ok(door)
     }
 

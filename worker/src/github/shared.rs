@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use hookme_shared::digest::short_hash;
 use hookme_shared::queue::{Class, Identity, Pace, Queue, QueueError, Resource};
+use hookme_shared::supervisor::Supervisor;
 use reqwest::{Method, Request};
 use tokio::sync::Mutex;
 use tokio::time::timeout_at;
-use tokio_util::task::TaskTracker;
 use url::Url;
 
 use super::address::Address;
@@ -31,6 +31,8 @@ const IDENTITY_TTL: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// which were learned together do not grow old together.
 const NAME_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 const NAME_TTL_SHARE: f64 = 0.2;
+/// The name of each governor's task.
+const GOVERNOR: &str = "governor of GitHub";
 /// A request that was sent late within its term still has its whole time-out.
 const TERM_MORE: Duration = Duration::from_secs(1);
 
@@ -42,7 +44,7 @@ pub(super) struct Shared {
     term: Duration,
     host: String,
     answers: Answers,
-    tracker: TaskTracker,
+    supervisor: Supervisor,
     /// Governs the question whose token this is, and everything else if GitHub does
     /// not say.
     first: Governor,
@@ -55,7 +57,7 @@ impl Shared {
         settings: &GithubSettings,
         queue: Queue,
         worker: String,
-        tracker: TaskTracker,
+        supervisor: Supervisor,
     ) -> Self {
         let host = identity::host(&settings.api_url);
         let token = identity::fingerprint(settings.authorization.as_ref());
@@ -65,12 +67,12 @@ impl Shared {
             max_bytes: settings.cache_max_bytes,
             token: token.clone(),
             term: PATIENCE + term,
-            tracker: tracker.clone(),
+            supervisor: supervisor.clone(),
         };
         let before = identity::before_asking(&host, &token);
         let (first, task) =
             Governor::new(queue.clone(), before, worker.clone(), settings.pace, term);
-        drop(tracker.spawn(task.run()));
+        supervisor.spawn(GOVERNOR, task.run());
         let shared = Self {
             queue,
             worker,
@@ -78,7 +80,7 @@ impl Shared {
             term,
             host,
             answers,
-            tracker,
+            supervisor,
             first,
             governor: OnceLock::new(),
             asking_who: Mutex::new(()),
@@ -277,7 +279,7 @@ impl Shared {
             );
             let (queue, worker) = (self.queue.clone(), self.worker.clone());
             let (governor, task) = Governor::new(queue, identity, worker, self.pace, self.term);
-            drop(self.tracker.spawn(task.run()));
+            self.supervisor.spawn(GOVERNOR, task.run());
             governor
         })
     }

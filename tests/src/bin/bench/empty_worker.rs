@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use hookme_shared::queue::{QueueError, Role, Settlement};
+use hookme_shared::supervisor::Supervisor;
 use hookme_shared::{start, telemetry};
 use hookme_worker::handle::{Attempt, Handle};
 use hookme_worker::launcher::Launch;
@@ -26,14 +27,20 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let settings = Arguments::parse_from(["worker"]).check()?;
     telemetry::start(&settings.telemetry)?;
     let address = start::address(&settings.redis, std::time::Duration::from_secs(2));
+    // It is killed when it has been measured.
+    let shutdown = CancellationToken::new();
     let queue = start::ready_queue(
         &address,
         Role::Worker,
         settings.terms(),
         settings.redis.allow_unsafe,
+        &shutdown,
     );
+    let Some(queue) = queue.await? else {
+        return Ok(());
+    };
     let launch = Launch {
-        queue: queue.await?,
+        queue,
         address,
         worker: format!("empty-{}", std::process::id()),
         concurrency: settings.work.concurrency,
@@ -46,8 +53,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
     let handler = Empty {
         tells_lateness: env::var_os(TELL_LATENESS).is_some(),
     };
-    // It is killed when it has been measured.
-    Ok(launch.run(handler, CancellationToken::new()).await?)
+    Ok(launch.run(handler, Supervisor::new(shutdown)).await?)
 }
 
 struct Empty {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use hookme_shared::queue::Role;
+use hookme_shared::supervisor::Supervisor;
 use hookme_shared::{start, telemetry};
 use hookme_worker::courier::Courier;
 use hookme_worker::fetch::Fetcher;
@@ -17,25 +18,30 @@ use hookme_worker::policy::retry::RetryPolicy;
 use hookme_worker::reporter::Reporter;
 use hookme_worker::settings::Arguments;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// The part [`crate::part::Part::LoneWorker`].
 pub(crate) async fn run() -> anyhow::Result<()> {
     let settings = Arguments::parse_from(["worker"]).check()?;
     telemetry::start(&settings.telemetry)?;
     let address = start::address(&settings.redis, std::time::Duration::from_secs(2));
+    // It is killed when it has been measured.
+    let shutdown = CancellationToken::new();
     let queue = start::ready_queue(
         &address,
         Role::Worker,
         settings.terms(),
         settings.redis.allow_unsafe,
+        &shutdown,
     );
-    let queue = queue.await?;
+    let Some(queue) = queue.await? else {
+        return Ok(());
+    };
+    let supervisor = Supervisor::new(shutdown);
     let retry = RetryPolicy::new(settings.work.reschedule_interval, 0);
     let reporter = Reporter {
         queue: queue.clone(),
         fetcher: Fetcher::new(Arc::new(Github::alone(&settings.github)?), false),
-        courier: Courier::new(&settings.webhook, queue.clone(), retry, &TaskTracker::new())?,
+        courier: Courier::new(&settings.webhook, queue.clone(), retry, &supervisor)?,
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,
     };
@@ -50,6 +56,5 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         metrics: Arc::default(),
         operator: None,
     };
-    // It is killed when it has been measured.
-    Ok(launch.run(reporter, CancellationToken::new()).await?)
+    Ok(launch.run(reporter, supervisor).await?)
 }
