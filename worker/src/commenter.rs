@@ -7,12 +7,13 @@ use std::time::Duration;
 use hookme_shared::feedback::Evaluation;
 use hookme_shared::job::{FeedbackRecord, Job, Stage};
 use hookme_shared::queue::{Loaded, Queue, QueueError, Settlement};
+use url::Url;
 
 use crate::courier::{Courier, Parcel};
 use crate::feedback::comment::Comment;
 use crate::feedback::news::news;
 use crate::feedback::template::{Context, Rendered, Template};
-use crate::github::{Created, Failure, Github, Outlook};
+use crate::github::{ContentPermit, Created, Failure, Github, Outlook, REDIRECTS_MAX};
 use crate::handle::{Attempt, Handle, jitter, not_renewed};
 use crate::policy::outbox::{self, Step, TRIES_MAX};
 use crate::policy::retry::RetryPolicy;
@@ -41,6 +42,14 @@ enum Told<T> {
     Ended(Settlement),
     /// The job is another's by now.
     Lost,
+}
+
+/// What one request for a comment led to.
+enum Posted {
+    /// The comment is there, or the attempt is over.
+    Done(Told<String>),
+    /// There is no comment: GitHub has this address for it.
+    Moved(Url),
 }
 
 impl Handle for Commenter {
@@ -201,7 +210,7 @@ impl Commenter {
         }
     }
 
-    /// Makes the comment, once. That it is about to be made stands in Redis before.
+    /// Makes the comment, once, at the address that GitHub has for it.
     async fn create(
         &self,
         attempt: &Attempt,
@@ -212,34 +221,73 @@ impl Commenter {
             Told::On(text) => text,
             other => return Ok(other),
         };
+        let mut url = comment.url.clone();
+        for redirects in 0..=REDIRECTS_MAX {
+            let permit = match redirects {
+                0 => self.github.content_permit().await,
+                _ => self.github.moved_permit().await,
+            };
+            let permit = match permit {
+                Ok(permit) => permit,
+                Err(failure) => return self.not_made(attempt, failure),
+            };
+            match self.post(attempt, comment, permit, &url, &text).await? {
+                Posted::Done(told) => return Ok(told),
+                Posted::Moved(to) => url = to,
+            }
+        }
+        let subject = &comment.subject;
+        let reason = format!("GitHub redirects {subject} more than {REDIRECTS_MAX} times");
+        self.not_made(attempt, Failure::Final { reason })
+    }
+
+    /// Sends one request for the comment. That it is about to be made stands in Redis
+    /// from right before until it is certain what came of that request: a redirected one
+    /// counts on its own, as the next may take as long again.
+    async fn post(
+        &self,
+        attempt: &Attempt,
+        comment: &Comment,
+        permit: ContentPermit,
+        url: &Url,
+        text: &str,
+    ) -> Result<Posted, QueueError> {
         let (id, fence) = (attempt.job.id, &attempt.fence);
-        let permit = match self.github.content_permit().await {
-            Ok(permit) => permit,
-            Err(failure) => return self.not_made(attempt, failure),
-        };
         if self.queue.open_comment(id, fence).await?.is_none() {
-            return Ok(Told::Lost);
+            return Ok(Posted::Done(Told::Lost));
         }
         if !attempt.is_ours() {
-            return Ok(Told::Ended(not_renewed()));
+            let end = Posted::Done(Told::Ended(not_renewed()));
+            return self.unmade(attempt, end).await;
         }
-        match comment.create(&self.github, permit, &text).await {
+        match comment.create(&self.github, permit, url, text).await {
             Created::Made(described) => {
                 let url = comment.address(&described);
                 tracing::info!(job.id = %id, url, "a comment is made");
-                self.close(attempt, url).await
+                Ok(Posted::Done(self.close(attempt, url).await?))
             }
             Created::Not(failure) => {
-                if !self.queue.close_comment(id, fence, None).await? {
-                    return Ok(Told::Lost);
-                }
-                self.not_made(attempt, failure)
+                let end = Posted::Done(self.not_made(attempt, failure)?);
+                self.unmade(attempt, end).await
             }
+            Created::Moved(to) => self.unmade(attempt, Posted::Moved(to)).await,
             Created::Unclear { reason } => {
                 tracing::warn!(job.id = %id, reason, "whether a comment was made is not known; it is looked for before it is made again");
-                Ok(Told::Ended(unclear(&reason, self.github.timeout())))
+                let end = unclear(&reason, self.github.timeout());
+                Ok(Posted::Done(Told::Ended(end)))
             }
         }
+    }
+
+    /// Notes that the comment which was about to be made does not exist.
+    async fn unmade(&self, attempt: &Attempt, then: Posted) -> Result<Posted, QueueError> {
+        let (id, fence) = (attempt.job.id, &attempt.fence);
+        let is_ours = self.queue.close_comment(id, fence, None).await?;
+        Ok(if is_ours {
+            then
+        } else {
+            Posted::Done(Told::Lost)
+        })
     }
 
     /// Notes where the comment is.

@@ -3,7 +3,8 @@
 -- Moves    running -> running
 -- Keys     1 the namespace with its hash tag
 -- Args     1 id  2 fence
---          3 where the comment is; empty: GitHub refused the one that this claim began
+--          3 where the comment is; empty: what this claim began has made none, and
+--            may begin again
 -- Returns  {'ok'}, {'stale'} or {'gone'}
 -- Cost     O(1)
 -- Repeat   changes nothing more

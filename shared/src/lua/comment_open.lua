@@ -1,12 +1,12 @@
--- comment_open: notes that a comment is about to be made, so that whoever comes after
--- a crash knows that it may exist.
+-- comment_open: notes that a request for a comment is about to be sent, so that whoever
+-- comes after a crash knows that it may exist.
 --
 -- Moves    running -> running
 -- Keys     1 the namespace with its hash tag
 -- Args     1 id  2 fence
 -- Returns  {'ok', how many comments were begun that may exist}, {'stale'} or {'gone'}
 -- Cost     O(1)
--- Repeat   the same answer: one claim begins one comment
+-- Repeat   the same answer: one claim begins one comment, until it closes it
 --
 -- One script, because only the worker that still holds the job may make it.
 register('comment_open', { 'allow-oom' }, function(keys, args)

@@ -69,8 +69,8 @@ impl Queue {
         self.call(call, reply::loaded).await
     }
 
-    /// Notes that a claimed job's comment is about to be made. Only then may it be, and
-    /// once: says how many comments of this job were begun that may exist; `None` if
+    /// Notes that a request for a claimed job's comment is about to be sent. Only then may
+    /// it be, and once; the next needs a note of its own: says how many comments of this job were begun that may exist; `None` if
     /// the job is no longer the caller's.
     pub async fn open_comment(&self, id: JobId, fence: &Fence) -> Result<Option<u32>, QueueError> {
         let call = self
@@ -81,7 +81,7 @@ impl Queue {
     }
 
     /// Notes that a claimed job's comment is at `url`, and that its delivery comes
-    /// next; or without one that what this claim opened is certain not to exist. Says
+    /// next; or without one that what this claim opened has certainly made no comment. Says
     /// whether the job was still the caller's.
     pub async fn close_comment(
         &self,

@@ -10,6 +10,7 @@ mod once;
 mod order;
 mod outbox;
 mod pace;
+mod sending;
 mod sequences;
 mod shares;
 mod workflow;

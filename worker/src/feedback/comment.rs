@@ -35,9 +35,14 @@ struct Described {
 }
 
 impl Comment {
-    /// Makes it, with this text, which begins with the marker.
-    pub async fn create(&self, github: &Github, permit: ContentPermit, text: &str) -> Created {
-        let url = self.url.clone();
+    /// Makes it at `url`, with this text, which begins with the marker.
+    pub async fn create(
+        &self,
+        github: &Github,
+        permit: ContentPermit,
+        url: &Url,
+        text: &str,
+    ) -> Created {
         github
             .create_comment(permit, &self.subject, url, text)
             .await

@@ -1,7 +1,7 @@
 //! One request that creates a comment, and what is certain of it afterwards.
 //!
-//! Nothing is sent twice here but what GitHub sent elsewhere. Whoever does not know
-//! whether the comment exists has to look, and does not guess.
+//! A call is one request. Whoever does not know whether the comment exists has to look,
+//! and does not guess; whoever is told of another address notes a new attempt first.
 
 use bytes::Bytes;
 use hookme_shared::queue::{Class, Resource};
@@ -12,7 +12,7 @@ use url::Url;
 
 use super::governor::Permit;
 use super::patience::Patience;
-use super::{Failure, Github, REDIRECTS_MAX};
+use super::{Failure, Github};
 use crate::policy::github::{self, Call, Reading};
 
 /// The right to create one comment, now.
@@ -26,6 +26,8 @@ pub enum Created {
     Made(Bytes),
     /// It does not exist.
     Not(Failure),
+    /// It does not exist: GitHub has this address for it, within the origin.
+    Moved(Url),
     /// It may exist.
     Unclear {
         /// Why, in a sentence for the person who looks at the job.
@@ -45,45 +47,27 @@ impl Github {
         Ok(ContentPermit(permit.await?))
     }
 
-    /// Creates a comment with this text at `url`, which is about `subject` (for the
-    /// reasons). Where GitHub sends it to another address within the origin, it was not
-    /// created at the first, and is sent there.
+    /// Waits for the right to send a comment to the address that GitHub has for it. Its
+    /// turn among the comments was that of its first request, which made none.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Github::content_permit`].
+    pub async fn moved_permit(&self) -> Result<ContentPermit, Failure> {
+        let permit = self.permit(Class::Write, Resource::Core, Patience::begin());
+        Ok(ContentPermit(permit.await?))
+    }
+
+    /// Sends one request that creates a comment with this text at `url`, which is about
+    /// `subject` (for the reasons).
     pub async fn create_comment(
         &self,
         permit: ContentPermit,
         subject: &str,
-        url: Url,
+        url: &Url,
         text: &str,
     ) -> Created {
         let body = json!({ "body": text }).to_string();
-        let (mut permit, mut url) = (permit, url);
-        for _ in 0..=REDIRECTS_MAX {
-            let created = self.create_once(permit, subject, &url, body.clone()).await;
-            let location = match created {
-                Ok(created) => return created,
-                Err(location) => location,
-            };
-            url = match self.address.resolve(subject, &url, &location) {
-                Ok(url) => url,
-                Err(failure) => return Created::Not(failure),
-            };
-            permit = match self.content_permit().await {
-                Ok(permit) => permit,
-                Err(failure) => return Created::Not(failure),
-            };
-        }
-        let reason = format!("GitHub redirects {subject} more than {REDIRECTS_MAX} times");
-        Created::Not(Failure::Final { reason })
-    }
-
-    /// Sends it once; an error is the address that GitHub sends it to.
-    async fn create_once(
-        &self,
-        permit: ContentPermit,
-        subject: &str,
-        url: &Url,
-        body: String,
-    ) -> Result<Created, String> {
         let mut request = Request::new(Method::POST, url.clone());
         let json = HeaderValue::from_static("application/json");
         request.headers_mut().insert(CONTENT_TYPE, json);
@@ -91,7 +75,7 @@ impl Github {
         let sent = match self.sender.send(permit.0, subject, request).await {
             Ok(sent) => sent,
             // Whatever broke, GitHub may have had it before.
-            Err(failure) => return Ok(unclear(&failure)),
+            Err(failure) => return unclear(&failure),
         };
         let reply = &sent.reply;
         let reading = github::read(
@@ -103,11 +87,14 @@ impl Github {
         );
         let (reply, reading) = match sent.settle(reading).await {
             Ok(settled) => settled,
-            Err(refused) => return Ok(Created::Not(refused)),
+            Err(refused) => return Created::Not(refused),
         };
-        Ok(match reading {
+        match reading {
             Reading::Created => Created::Made(reply.body),
-            Reading::Moved { location, .. } => return Err(location),
+            Reading::Moved { location, .. } => {
+                let moved = self.address.resolve(subject, url, &location);
+                moved.map_or_else(Created::Not, Created::Moved)
+            }
             Reading::Final { reason } => Created::Not(Failure::Final { reason }),
             Reading::Later { reason, .. } => Created::Unclear { reason },
             Reading::Body | Reading::Empty | Reading::Unchanged | Reading::TooLarge => {
@@ -115,7 +102,7 @@ impl Github {
                 let reason = format!("GitHub did not say that it made {subject} ({status})");
                 Created::Unclear { reason }
             }
-        })
+        }
     }
 }
 

@@ -44,7 +44,7 @@ use crate::settings::github::GithubSettings;
 
 /// Redirects followed for one request; one more ends the job. A renamed repository
 /// takes one.
-const REDIRECTS_MAX: usize = 3;
+pub const REDIRECTS_MAX: usize = 3;
 
 /// Asks the configured GitHub.
 pub struct Github {
