@@ -18,7 +18,8 @@
 --         14 write gap    ms  15 content a minute  16 content an hour: as in github_acquire
 --         17 lane 18 weight, and so on: the lanes to take from
 -- Returns  {next, ms, {job, ...}}; next says when to ask again: now, in (after ms),
---          hint, empty (when alone); for the parts of a job see `told`
+--          hint, empty (when alone; to one worker at a time); for the parts of a job see
+--          `told`
 -- Cost     O(wanted * log of the lane)
 -- Repeat   with the same request: the same batch, as far as it still is the worker's
 --
@@ -35,6 +36,10 @@ local function small_report(ns, job)
     return look('GET', key.report(ns, job.id)) or nil
 end
 
+-- So many jobs that run alone are passed over in one claim for what is due behind them.
+local PASSED_OVER_MAX = 256
+-- The word to a worker to empty itself is forgotten after this, or when the worker is gone.
+local EMPTYING_MS = 86400000
 -- A comment that waits for another of its pull request is looked at again after this.
 local BEFORE_LOOK_MS = 2000
 
@@ -146,9 +151,16 @@ local function is_kept_too_long(job, most_ms, at_ms)
     return math.abs(age_ms) >= tonumber(most_ms)
 end
 
+-- Passes over a job that runs alone: another takes its place among the candidates.
+local function pass_over(plan, lane, at_ms)
+    plan.passed_over = plan.passed_over + 1
+    if plan.passed_over > PASSED_OVER_MAX then return end
+    lane.due[#lane.due + 1] = redis.call('ZRANGE', lane.set, '-inf', at_ms, 'BYSCORE', 'LIMIT', #lane.due, 1)[1]
+end
+
 -- Decides what to do with each candidate; writes nothing.
 local function choose(ns, args, lanes, room, starts_left, at_ms)
-    local plan = { jobs = {}, ended = {}, missing = {}, to_fetch = {}, superseded = {}, behind = {}, starts = 0 }
+    local plan = { jobs = {}, ended = {}, missing = {}, to_fetch = {}, superseded = {}, behind = {}, starts = 0, passed_over = 0 }
     local alone, turn = args[5] == '1', tonumber(args[6])
     while #plan.jobs < room do
         local id, lane = next_candidate(lanes, turn)
@@ -175,7 +187,7 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         elseif before then
             plan.behind[#plan.behind + 1] = job
         elseif suspect and not alone then
-            plan.when_empty = true
+            pass_over(plan, lane, at_ms)
         elseif not job.resumes and starts_left and starts_left <= plan.starts then
             plan.rate_bound = true
         else
@@ -271,6 +283,20 @@ local function write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
     return batch
 end
 
+-- Whether this worker is to empty itself for a job that was passed over. One at a time is
+-- asked, so that the others go on.
+local function must_empty(ns, worker, at_ms)
+    local asked = emptying(ns, at_ms)
+    if asked and asked ~= worker then return false end
+    redis.call('SET', key.emptying(ns), worker, 'PX', EMPTYING_MS)
+    return true
+end
+
+-- A worker that holds nothing has done what it was asked.
+local function note_empty(ns, worker)
+    if look('GET', key.emptying(ns)) == worker then redis.call('DEL', key.emptying(ns)) end
+end
+
 register('claim', { 'allow-oom' }, function(keys, args)
     local ns = keys[1]
     local again = claimed_before(ns, args[1], args[2])
@@ -295,7 +321,8 @@ register('claim', { 'allow-oom' }, function(keys, args)
     if lanes.content_opens_ms and others == 0 then note_content_opens(ns, args[12], lanes.content_opens_ms, at_ms) end
     local batch = write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
-    if plan.when_empty then return { 'empty', 0, batch } end
+    if args[5] == '1' then note_empty(ns, args[1]) end
+    if plan.passed_over > 0 and must_empty(ns, args[1], at_ms) then return { 'empty', 0, batch } end
     if most and running + #batch >= most then return { 'hint', 0, batch } end
     if plan.rate_bound then
         local oldest = look('ZRANGE', key.starts(ns), 0, 0, 'WITHSCORES')

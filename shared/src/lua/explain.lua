@@ -40,6 +40,11 @@ local function why_due(ns, job, ahead, at_ms)
                 oldest[2] + interval_ms
         end
     end
+    if (tonumber(job.crashes or '') or 0) >= ALONE_FROM then
+        local asked = emptying(ns, at_ms)
+        return 'is due, and waits for a worker that holds nothing else, as it crashed ' .. job.crashes .. ' times in a row'
+            .. (asked and '; ' .. asked .. ' takes no more until then' or '')
+    end
     if ahead > 0 then return 'is due, with ' .. ahead .. ' before it in its lane' end
     return 'is due; a worker with a free permit takes it at once'
 end

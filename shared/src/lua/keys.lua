@@ -33,6 +33,8 @@ function key.stats(ns) return ns .. ':stats' end
 function key.workers(ns) return ns .. ':workers' end
 -- hash: what a worker says of itself, and its last claim
 function key.worker(ns, id) return ns .. ':worker:' .. id end
+-- string: the worker that is asked to hold nothing, for a job that runs alone, with a TTL
+function key.emptying(ns) return ns .. ':emptying' end
 -- list: hints that something is due sooner
 function key.wake(ns) return ns .. ':wake' end
 -- string: job id and body hash of an Idempotency-Key, with a TTL

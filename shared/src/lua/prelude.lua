@@ -299,6 +299,14 @@ local function holder(ns, scope)
     return nil, mend(job)
 end
 
+-- The worker that is asked to take no more until it holds nothing, if it is there: a job
+-- that crashed so often that it runs alone waits for it.
+local function emptying(ns, at_ms)
+    local worker = look('GET', key.emptying(ns))
+    local until_ms = worker and tonumber(look('ZSCORE', key.workers(ns), worker) or '')
+    return until_ms and until_ms > at_ms and worker or nil
+end
+
 -- Wakes one idle worker. One hint at a time is enough: who is woken claims all
 -- that it can and wakes the next if more is due.
 local function wake(ns)

@@ -74,7 +74,8 @@ register('submit', {}, function(keys, args)
         redis.call('SET', key.idempotency(ns, args[7]), job.id .. ' ' .. args[8], 'PX', args[9])
     end
     local owned = owned_repository(args[3], args[4], args[10])
-    local scope = (args[13] and scope_of_feedback(owned, args[13], args[14]) or owned) .. scope_of_url(args[11])
+    -- A commit gets one comment, whoever hears of it.
+    local scope = args[13] and scope_of_feedback(owned, args[13], args[14]) or owned .. scope_of_url(args[11])
     local live, stray = holder(ns, scope)
     if live then
         remember_key(live)

@@ -298,7 +298,8 @@ pub enum Next {
     In(Duration),
     /// Nothing is foreseeable: wait for a hint.
     Hint,
-    /// A job that crashed before waits for a worker that holds nothing else.
+    /// A job that crashed before waits for a worker that holds nothing else, and this one is
+    /// asked to be that.
     WhenEmpty,
 }
 

@@ -8,8 +8,9 @@ use redis::AsyncCommands;
 use redis::aio::MultiplexedConnection;
 
 /// The keys that live only as long as their TTL.
-const WITH_TTL: [&str; 16] = [
+const WITH_TTL: [&str; 17] = [
     "probe",
+    "emptying",
     "worker",
     "idempotency",
     "pull_request",

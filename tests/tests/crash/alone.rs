@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use hookme_shared::queue::{Next, Settled};
+use hookme_shared::job::JobId;
+use hookme_shared::queue::{Batch, Next, Settled};
 
 use super::virtual_queue::{LONG, VirtualQueue, claim_of};
 
@@ -51,6 +52,85 @@ async fn a_job_that_crashed_three_times_waits_for_a_worker_that_holds_nothing_an
     assert_eq!(queue.field(suspect, "crashes").await, None);
     let batch = queue.claim("busy", 5, false).await;
     assert_eq!(batch.jobs[0].job.id, third);
+}
+
+/// A queue with one job that runs alone and others that are due behind it; each of these
+/// workers is there.
+async fn with_suspects(suspects: usize, workers: &[&str]) -> (VirtualQueue, Vec<JobId>) {
+    let mut queue = VirtualQueue::new().await;
+    let mut ids = Vec::new();
+    for number in 0..suspects {
+        ids.push(queue.accepted(&format!("suspect{number}")).await);
+    }
+    for _ in 0..3 {
+        assert_eq!(
+            queue.claim("gone", suspects, true).await.jobs.len(),
+            suspects
+        );
+        queue.let_leases_run_out().await;
+        queue.pass(LONG).await;
+    }
+    for worker in workers {
+        queue.queue.renew(worker, &[], &[]).await.unwrap();
+    }
+    (queue, ids)
+}
+
+/// Two jobs that are due, the first a little sooner.
+async fn two_more(queue: &mut VirtualQueue) -> [JobId; 2] {
+    let first = queue.accepted("first").await;
+    queue.pass(Duration::from_millis(1)).await;
+    [first, queue.accepted("second").await]
+}
+
+fn ids_of(batch: &Batch) -> Vec<JobId> {
+    batch.jobs.iter().map(|claimed| claimed.job.id).collect()
+}
+
+#[tokio::test]
+async fn one_worker_at_a_time_empties_itself_and_the_others_go_on() {
+    let (mut queue, suspects) = with_suspects(1, &["first", "second"]).await;
+    let others = two_more(&mut queue).await;
+    let batch = queue.claim("first", 1, false).await;
+    assert_eq!(
+        (ids_of(&batch), batch.next),
+        (vec![others[0]], Next::WhenEmpty)
+    );
+    let batch = queue.claim("second", 2, false).await;
+    assert_eq!((ids_of(&batch), batch.next), (vec![others[1]], Next::Hint));
+    let told = queue.queue.explain(suspects[0]).await.unwrap().unwrap();
+    let why = "is due, and waits for a worker that holds nothing else, as it crashed 3 times in a row; \
+               first takes no more until then";
+    assert_eq!(told.why, why);
+    // It is asked again as long as it holds something, and nobody else is.
+    assert_eq!(queue.claim("first", 1, false).await.next, Next::WhenEmpty);
+    assert_eq!(queue.claim("second", 1, false).await.next, Next::Hint);
+
+    // When it has done so, whoever comes next is asked for the next.
+    assert_eq!(ids_of(&queue.claim("first", 1, true).await), suspects);
+    assert!(queue.let_leases_run_out().await > 0);
+    queue.pass(LONG).await;
+    queue.queue.renew("second", &[], &[]).await.unwrap();
+    let batch = queue.claim("second", 5, false).await;
+    assert_eq!(batch.next, Next::WhenEmpty, "{batch:?}");
+}
+
+#[tokio::test]
+async fn another_worker_empties_itself_when_the_one_that_was_asked_is_gone() {
+    let (mut queue, _) = with_suspects(1, &["first", "second"]).await;
+    assert_eq!(queue.claim("first", 1, false).await.next, Next::WhenEmpty);
+    queue.pass(LONG).await;
+    queue.queue.renew("second", &[], &[]).await.unwrap();
+    assert_eq!(queue.claim("second", 1, false).await.next, Next::WhenEmpty);
+}
+
+#[tokio::test]
+async fn jobs_that_run_alone_hide_none_of_those_that_are_due_behind_them() {
+    let (mut queue, _) = with_suspects(5, &["first", "second"]).await;
+    let harmless = two_more(&mut queue).await;
+    assert_eq!(queue.claim("first", 1, false).await.next, Next::WhenEmpty);
+    let batch = queue.claim("second", 2, false).await;
+    assert_eq!(ids_of(&batch), [harmless[1]]);
 }
 
 #[tokio::test]

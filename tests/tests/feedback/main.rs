@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod again;
 mod client;
 mod crowd;
 mod desk;

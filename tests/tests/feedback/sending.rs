@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use hookme_shared::queue::{Clock, QueueError, Settlement, Terms};
+use hookme_shared::supervisor::Supervisor;
 use hookme_tests::by_hand::{self, OWNER, REPOSITORY};
 use hookme_tests::github::Fault;
 use hookme_tests::{House, eventually};
@@ -16,7 +17,7 @@ use hookme_worker::handle::{Attempt, Handle};
 use hookme_worker::policy::retry::RetryPolicy;
 use hookme_worker::settings::Arguments;
 use tokio::sync::mpsc;
-use tokio_util::task::TaskTracker;
+use tokio_util::sync::CancellationToken;
 
 use super::client::{PATIENCE, PULL_REQUEST, comments_of, ended, post_usual};
 use super::desk::graded;
@@ -105,19 +106,20 @@ async fn commenter(house: &House) -> Commenter {
     let flags = ["worker", &url, "--api-token=token", "--webhook-url=none"];
     let settings = Arguments::parse_from(flags).check().unwrap();
     let (queue, name) = (house.queue.clone(), "commenter".to_owned());
+    let supervisor = Supervisor::new(CancellationToken::new());
     let github = Github::shared(
         &settings.github,
         queue.clone(),
         name,
         Arc::default(),
-        TaskTracker::new(),
+        supervisor.clone(),
     );
     let retry = RetryPolicy::new(Duration::from_secs(5), 10);
     Commenter {
         queue: queue.clone(),
         github: Arc::new(github.await.unwrap()),
         template: Template::default(),
-        courier: Courier::new(&settings.webhook, queue, retry, &TaskTracker::new()).unwrap(),
+        courier: Courier::new(&settings.webhook, queue, retry, &supervisor).unwrap(),
         retry,
     }
 }

@@ -32,6 +32,21 @@ pub(crate) struct Job {
     pub report_ms: Option<u64>,
 }
 
+/// What is due in a lane, as far as one claim looks.
+struct Candidates {
+    due: Vec<JobId>,
+    taken: usize,
+    most: usize,
+}
+
+impl Candidates {
+    fn next(&mut self) -> Option<JobId> {
+        let id = self.due.iter().take(self.most).nth(self.taken).copied()?;
+        self.taken += 1;
+        Some(id)
+    }
+}
+
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Model {
     pub now_ms: u64,
@@ -135,15 +150,21 @@ impl Model {
         self.starts.retain(|start| forever || *start > oldest);
         let starts_left = STARTS_MAX.saturating_sub(self.starts.len());
         let mut lanes = [Stage::Deliver, Stage::Fetch].map(|stage| {
-            let mut due = self.due(stage);
-            due.truncate(room);
-            due.into_iter()
+            let due = self.due(stage);
+            Candidates {
+                due,
+                taken: 0,
+                most: room,
+            }
         });
         let (mut picked, mut ended, mut starts, mut turn) = (Vec::new(), Vec::new(), 0, turn);
         let mut to_fetch = Vec::new();
         while picked.len() < room {
             let first = usize::from(turn % 4 >= 3);
-            let Some(id) = lanes[first].next().or_else(|| lanes[1 - first].next()) else {
+            let Some((lane, id)) = [first, 1 - first]
+                .into_iter()
+                .find_map(|lane| Some((lane, lanes[lane].next()?)))
+            else {
                 break;
             };
             let job = &self.jobs[&id];
@@ -152,7 +173,10 @@ impl Model {
                 ended.push(id);
             } else if job.stage == Stage::Deliver && !job.has_good_report(self.now_ms) {
                 to_fetch.push(id);
-            } else if (suspect && !alone) || (!job.resumes && starts_left <= starts) {
+            } else if suspect && !alone {
+                // It stays where it is, and keeps nobody from what is behind it.
+                lanes[lane].most += 1;
+            } else if !job.resumes && starts_left <= starts {
                 // It stays where it is.
             } else {
                 starts += usize::from(!job.resumes);
