@@ -101,8 +101,7 @@ pub(crate) fn learn_of_task(url: &Url) {
     }
 }
 
-/// `text` with each known secret replaced, and each of `more`, that has at least
-/// [`SECRET_MIN`] bytes.
+/// `text` with each known secret replaced, and each of `more` that has at least eight bytes.
 #[must_use]
 pub fn hide(text: &[u8], more: &[Vec<u8>]) -> Vec<u8> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);

@@ -22,7 +22,8 @@ pub(super) struct TaskRequest {
     #[schema(example = "report", default = "report")]
     kind: Option<String>,
     /// Where the result goes, if not to the operator's webhook: an https URL of a public
-    /// host. Each place has a live task of its own.
+    /// host. A repository has a live report for each place. A commit has one live feedback
+    /// wherever that goes: no other place hears of it.
     #[schema(example = "https://hooks.example.com/hookme", max_length = 2048)]
     webhook_url: Option<String>,
     /// The number of the pull request. Feedback needs it, a report has none.

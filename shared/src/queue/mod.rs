@@ -99,6 +99,7 @@ pub struct Terms {
     pub reports_max_bytes: u64,
 }
 
+/// What holds where no setting says otherwise.
 impl Default for Terms {
     fn default() -> Self {
         Self {

@@ -138,19 +138,14 @@ async fn a_comment_that_is_not_sent_as_the_lease_is_stale_uses_up_no_try() {
         ..Terms::default()
     };
     let launch = house.launch_of("lender", terms, Clock::Redis).unwrap();
-    let (lend, mut lent) = mpsc::unbounded_channel();
-    house.launch(launch, Lender(lend)).await.unwrap();
+    let (sender, mut lent) = mpsc::unbounded_channel();
+    house.launch(launch, Lender(sender)).await.unwrap();
     let attempt = lent.recv().await.unwrap();
-    eventually(
-        PATIENCE,
-        "the end of the lease here",
-        async || match attempt.is_ours() {
-            true => Err("it is held".to_owned()),
-            false => Ok(()),
-        },
-    )
-    .await
-    .unwrap();
+    let let_go = eventually(PATIENCE, "the end of the lease here", async || {
+        let is_let_go = !attempt.is_ours();
+        is_let_go.then_some(()).ok_or("it is held".to_owned())
+    });
+    let_go.await.unwrap();
 
     let end = commenter(&house).await.handle(attempt).await.unwrap();
     assert!(matches!(end, Some(Settlement::Release { .. })), "{end:?}");

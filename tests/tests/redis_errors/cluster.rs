@@ -63,35 +63,38 @@ async fn a_program_that_is_pointed_at_a_cluster_refuses_it_whatever_it_is_told()
     }
 }
 
-#[tokio::test]
-async fn a_slot_that_moves_runs_no_function_on_either_side() {
-    let (source, target) = (node().await, node().await);
-    let mut from = source.connection().await.unwrap();
-    let mut to = target.connection().await.unwrap();
-    send(&mut from, "CLUSTER ADDSLOTSRANGE 0 16383")
-        .await
-        .unwrap();
-    send(
-        &mut from,
-        &format!("CLUSTER MEET 127.0.0.1 {}", target.port()),
-    )
-    .await
-    .unwrap();
-    let (source_id, target_id) = (id_of(&mut from).await, id_of(&mut to).await);
-    let slot: u64 = redis::cmd("CLUSTER")
-        .arg("KEYSLOT")
-        .arg("{hookme}")
-        .query_async(&mut from)
-        .await
-        .unwrap();
-    let address = |node: &RedisServer| Address {
-        url: Secret::from(node.url()),
-        certificate_authority: None,
-        namespace: "hookme".to_owned(),
-        response_timeout: Duration::from_secs(20),
-        clock: Clock::Redis,
+/// Two nodes, of which the first has all slots.
+struct Pair {
+    _nodes: [RedisServer; 2],
+    from: MultiplexedConnection,
+    to: MultiplexedConnection,
+    here: Queue,
+    there: Queue,
+}
+
+async fn pair() -> Pair {
+    let nodes = [node().await, node().await];
+    let [mut from, to] = [
+        nodes[0].connection().await.unwrap(),
+        nodes[1].connection().await.unwrap(),
+    ];
+    for command in [
+        "CLUSTER ADDSLOTSRANGE 0 16383".to_owned(),
+        format!("CLUSTER MEET 127.0.0.1 {}", nodes[1].port()),
+    ] {
+        send(&mut from, &command).await.unwrap();
+    }
+    let queue = |node: &RedisServer| {
+        let address = Address {
+            url: Secret::from(node.url()),
+            certificate_authority: None,
+            namespace: "hookme".to_owned(),
+            response_timeout: Duration::from_secs(20),
+            clock: Clock::Redis,
+        };
+        Queue::new(&address, Terms::default()).unwrap()
     };
-    let here = Queue::new(&address(&source), Terms::default()).unwrap();
+    let (here, there) = (queue(&nodes[0]), queue(&nodes[1]));
     let loaded = eventually(PATIENCE, "a cluster that is up", async || {
         here.load_functions()
             .await
@@ -102,19 +105,30 @@ async fn a_slot_that_moves_runs_no_function_on_either_side() {
             .map_err(|error| error.to_string())
     });
     loaded.await.unwrap();
-    let id = by_hand::submit(&here, "before", Duration::ZERO)
+    there.load_functions().await.unwrap();
+    Pair {
+        _nodes: nodes,
+        from,
+        to,
+        here,
+        there,
+    }
+}
+
+/// Begins to move the namespace's slot to the second node; returns the slot.
+async fn begin_to_move(pair: &mut Pair) -> u64 {
+    let Pair { from, to, .. } = pair;
+    let (source_id, target_id) = (id_of(from).await, id_of(to).await);
+    let slot: u64 = redis::cmd("CLUSTER")
+        .arg("KEYSLOT")
+        .arg("{hookme}")
+        .query_async(from)
         .await
         .unwrap();
-    let there = Queue::new(&address(&target), Terms::default()).unwrap();
-    there.load_functions().await.unwrap();
-
     for (redis, command) in [
+        (to, format!("CLUSTER SETSLOT {slot} IMPORTING {source_id}")),
         (
-            &mut to,
-            format!("CLUSTER SETSLOT {slot} IMPORTING {source_id}"),
-        ),
-        (
-            &mut from,
+            from,
             format!("CLUSTER SETSLOT {slot} MIGRATING {target_id}"),
         ),
     ] {
@@ -126,6 +140,23 @@ async fn a_slot_that_moves_runs_no_function_on_either_side() {
         });
         set.await.unwrap();
     }
+    slot
+}
+
+#[tokio::test]
+async fn a_slot_that_moves_runs_no_function_on_either_side() {
+    let mut pair = pair().await;
+    let id = by_hand::submit(&pair.here, "before", Duration::ZERO)
+        .await
+        .unwrap();
+    let slot = begin_to_move(&mut pair).await;
+    let Pair {
+        mut from,
+        mut to,
+        here,
+        there,
+        _nodes,
+    } = pair;
     let refused = by_hand::submit(&here, "during", Duration::ZERO)
         .await
         .unwrap_err();

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 use hookme_shared::job::State;
 use hookme_shared::queue::{Address, Clock, Queue, Settlement, Terms};
 use hookme_shared::secret::Secret;
+use hookme_shared::supervisor::Supervisor;
 use hookme_tests::redis_server::RedisOptions;
 use hookme_tests::{RedisServer, by_hand, eventually};
 use hookme_worker::leases::Leases;
 use hookme_worker::metrics::Metrics;
 use hookme_worker::settler::Settler;
+use tokio_util::sync::CancellationToken;
 
 use super::PATIENCE;
 
@@ -68,7 +70,8 @@ async fn an_end_that_redis_fails_keeps_no_other_waiting_and_its_lease_is_let_go(
         Arc::clone(&leases),
         Arc::<Metrics>::default(),
     );
-    let running = tokio::spawn(task.run());
+    let supervisor = Supervisor::new(CancellationToken::new());
+    supervisor.spawn_short(task.run());
     // Handed over before the task can send any: they go in one call.
     for (id, fence) in &claims {
         let end = Settlement::Finish;
@@ -80,7 +83,7 @@ async fn an_end_that_redis_fails_keeps_no_other_waiting_and_its_lease_is_let_go(
     });
     let_go.await.unwrap();
     drop(settler);
-    running.await.unwrap();
+    supervisor.all_ended().await;
 
     for (place, (id, _)) in claims.iter().enumerate() {
         let told = own.explain(*id).await.unwrap().unwrap();

@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use hookme_shared::keyless::AllowedHosts;
+use hookme_shared::queue::Terms;
 use hookme_shared::settings::{HostArguments, Mistakes};
+use hookme_shared::span::whole_ms;
 
 /// The most jobs that one worker runs at once.
 const CONCURRENCY_MAX: u64 = 1_000;
@@ -16,6 +18,11 @@ const SPAN_MAX: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The most retries. With the longest waits that is over a month.
 const RETRIES_MAX: u64 = 1_000;
 
+/// A span as a setting has it.
+fn ms(span: Duration) -> String {
+    whole_ms(span).to_string()
+}
+
 /// How this worker works, as given.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WorkArguments {
@@ -24,7 +31,7 @@ pub struct WorkArguments {
     worker_concurrency: String,
 
     /// How long a claim holds without renewal, in ms; the same for all workers
-    #[arg(long, env, value_name = "MS", default_value = "15000")]
+    #[arg(long, env, value_name = "MS", default_value_t = ms(Terms::default().lease))]
     lease: String,
 
     /// How long running jobs may finish after SIGTERM, in ms
@@ -32,7 +39,7 @@ pub struct WorkArguments {
     shutdown_grace: String,
 
     /// How old a job may get before it is given up, in ms
-    #[arg(long, env, value_name = "MS", default_value = "604800000")]
+    #[arg(long, env, value_name = "MS", default_value_t = ms(Terms::default().job_max_age))]
     job_max_age: String,
 
     /// The wait after a job's first failure, in ms; it doubles with each further one
@@ -44,11 +51,11 @@ pub struct WorkArguments {
     retry_max_attempts: String,
 
     /// How long a fetched report is sent again before it is fetched anew, in ms
-    #[arg(long, env, value_name = "MS", default_value = "3600000")]
+    #[arg(long, env, value_name = "MS", default_value_t = ms(Terms::default().report_max_age))]
     report_max_age: String,
 
     /// What all kept reports may take in Redis together, in bytes
-    #[arg(long, env, value_name = "BYTES", default_value = "268435456")]
+    #[arg(long, env, value_name = "BYTES", default_value_t = Terms::default().reports_max_bytes.to_string())]
     reports_max_bytes: String,
 
     /// Where health and metrics are served, if anywhere: `127.0.0.1:4002`
