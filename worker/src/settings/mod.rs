@@ -29,7 +29,7 @@ const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(1)..=Duration::
 ///
 /// Every flag can be given as the environment variable that stands beside it.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "worker", version)]
 pub struct Arguments {
     #[command(flatten)]
     redis: RedisArguments,
