@@ -194,7 +194,7 @@ async fn a_lock_whose_job_is_missing_ended_or_in_no_set_is_taken_over() {
 
 /// A queue of three jobs: one waits for its delivery with a report, one runs with
 /// a report, one is new. Returns the ids of the first two and the running claim.
-async fn three_jobs() -> (VirtualQueue, [JobId; 2], (JobId, Fence)) {
+pub(super) async fn three_jobs() -> (VirtualQueue, [JobId; 2], (JobId, Fence)) {
     let mut queue = VirtualQueue::with_terms(VirtualQueue::running_limit(1)).await;
     let first = queue.accepted("first").await;
     let waiting = claim_of(&queue.claim_one("worker").await);
@@ -263,7 +263,7 @@ async fn no_key_that_is_deleted_by_hand_wedges_the_queue() {
 }
 
 /// Finishes whatever can be claimed.
-async fn work_off(queue: &mut VirtualQueue, key: &str) {
+pub(super) async fn work_off(queue: &mut VirtualQueue, key: &str) {
     for _ in 0..10 {
         let batch = queue.claim("worker", 1, true).await;
         let Some(claimed) = batch.jobs.first() else {

@@ -11,6 +11,7 @@ mod parts;
 mod paused_worker;
 mod redis_kills;
 mod shutdown;
+mod spoilt;
 mod stale;
 mod unruly;
 mod virtual_queue;
