@@ -185,7 +185,7 @@ pub(crate) struct TaskExplained {
     /// When that ends, if anybody knows.
     #[schema(example = "2025-11-21T20:37:00.050Z", format = DateTime)]
     until: Option<String>,
-    /// How many due tasks are before it in its lane.
+    /// How many tasks of its lane are due before it.
     #[schema(example = 0)]
     ahead: u64,
     /// The time at which all this was so.

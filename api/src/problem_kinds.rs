@@ -57,7 +57,7 @@ problem_kinds! {
     NOT_DEAD: CONFLICT, "task-not-dead", "The task is not dead",
         "Only a dead task can be retried.";
     HELD: CONFLICT, "repository-held", "Another live task does the same",
-        "A repository has one live report at most, and a commit of a pull request one live feedback. Follow the task that the member holder names.";
+        "Of a client a repository has one live report for each place at most, and a commit of a pull request one live feedback. Follow the task that the member holder names.";
     DISABLED: CONFLICT, "destination-disabled", "The destination wants no more deliveries",
         "It answered 410 Gone to a delivery, so nothing is sent there until an operator enables it again with POST /destinations/{id}/enable. Nothing was stored.";
     TOO_LARGE: PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large",
@@ -75,7 +75,7 @@ problem_kinds! {
     UNREADABLE: INTERNAL_SERVER_ERROR, "unreadable-data", "The server met data that it cannot read",
         "This version cannot read what is stored. Whoever runs the server must look.";
     UNAVAILABLE: SERVICE_UNAVAILABLE, "queue-unavailable", "The queue is not available",
-        "Redis did not answer in time or takes nothing now, so it is not known whether the request took effect. Repeating the request is safe: a repository has one live report at most, a commit of a pull request one live feedback, and with the same Idempotency-Key the first answer comes again.";
+        "Redis did not answer in time or takes nothing now, so it is not known whether the request took effect. Repeating the request is safe: a repository has one live report for each place at most, a commit of a pull request one live feedback, and with the same Idempotency-Key the first answer comes again.";
     NOT_READY: SERVICE_UNAVAILABLE, "not-ready", "The server is not ready",
         "The member complaints says what is wrong with Redis and what to do.";
 }

@@ -21,7 +21,7 @@ pub async fn reap(queue: Queue, done: CancellationToken) {
             Ok((0, renewed)) => {
                 tracing::info!(
                     leases = renewed,
-                    "redis was away or its clock jumped; leases got a fresh term"
+                    "no worker looked after the leases, as redis or all workers were away, or its clock jumped; they got a fresh term"
                 );
                 // There may be more of them, and until all have it none is taken back.
                 if renewed >= BATCH_MAX as u64 {

@@ -13,7 +13,8 @@ use crate::problem::{Problem, ProblemAnswer};
 
 /// Say that the process runs
 ///
-/// For whoever restarts processes. Always 200, also while Redis is away.
+/// For whoever restarts processes. Always 200, also while Redis is away; but a program
+/// that waits for Redis at its start, up to a minute, does not listen yet.
 #[utoipa::path(
     get,
     path = "/livez",

@@ -26,10 +26,10 @@ use crate::problem::{Problem, ProblemAnswer};
 /// contributors. After *feedback* the pull request gets a comment that says which of
 /// the evaluation's requirements the commit meets, and the webhook hears of it.
 ///
-/// A repository has one live report at most, and a commit of a pull request one live
-/// feedback: while it is scheduled or running, another request for the same is
+/// Of a client a repository has one live report for each place at most, and a commit of a
+/// pull request one live feedback: while it is scheduled or running, another request for the same is
 /// answered with that task. Feedback on another commit takes the place of what waits
-/// for the same pull request, which is then cancelled. A task that was answered with
+/// for the same pull request, which is then cancelled unless its comment is begun. A task that was answered with
 /// 202 is stored.
 #[utoipa::path(
     post,

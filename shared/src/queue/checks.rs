@@ -163,7 +163,7 @@ fn about_write(
         ),
         (Some("OOM"), Role::Api) => Complaint::new(
             Severity::NotNow,
-            "memory is full: no task is taken until jobs have drained; raise maxmemory",
+            "memory is full: no task is taken, and what is in Redis drains; raise maxmemory",
         ),
         _ => Complaint::new(
             Severity::NotNow,

@@ -143,3 +143,21 @@ async fn the_fifth_crash_in_a_row_ends_a_job_and_frees_its_scope() {
     assert!(job.reason.unwrap().starts_with("poison"));
     queue.accepted("poison").await;
 }
+
+#[tokio::test]
+async fn a_job_whose_lease_is_over_does_not_run_and_says_who_takes_it_back() {
+    let mut queue = VirtualQueue::new().await;
+    let id = queue.accepted("job").await;
+    queue.claim_one("gone").await;
+    queue.pass(LONG).await;
+    let told = queue.queue.explain(id).await.unwrap().unwrap();
+    let begin = "its worker gone did not renew its lease, which ended ";
+    assert!(told.why.starts_with(begin), "{}", told.why);
+    let end = "; no worker is running that could take it back";
+    assert!(told.why.ends_with(end), "{}", told.why);
+    assert_eq!(told.until_ms, None);
+    queue.queue.renew("other", &[], &[]).await.unwrap();
+    let told = queue.queue.explain(id).await.unwrap().unwrap();
+    let end = "; another worker takes it back";
+    assert!(told.why.ends_with(end), "{}", told.why);
+}
