@@ -84,7 +84,8 @@ local NOTHING = {}
 
 -- Ends jobs as `state`. job.ending is the reason, if there is one to give; a
 -- job's own `settling` fields are written with it. A job leaves where it was last: should
--- a write before that fail, its lease or its lane still leads to it, and a repeat ends it.
+-- its record not be written, its lease or its lane still leads to it, and a repeat ends it.
+-- Should a later call fail, for a missing right, its lock and its report stay behind.
 local function end_jobs(ns, jobs, state, at_ms)
     if #jobs == 0 then return end
     local members, at_text = {}, digits(at_ms)
