@@ -4,7 +4,7 @@
 //! A test starts one, asks it for something over HTTP, breaks a part of it and
 //! looks at what is left. Dropping it ends everything.
 
-pub(crate) mod audit;
+pub mod audit;
 mod client;
 
 use std::time::Duration;

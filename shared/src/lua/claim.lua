@@ -158,9 +158,19 @@ local function pass_over(plan, lane, at_ms)
     lane.due[#lane.due + 1] = redis.call('ZRANGE', lane.set, '-inf', at_ms, 'BYSCORE', 'LIMIT', #lane.due, 1)[1]
 end
 
+-- Whether the job is in another set, where its record says that it is.
+local function is_elsewhere(ns, job, lane)
+    if job.state ~= 'running' and job.stage == lane.name then return false end
+    local set = job.state == 'running' and key.running(ns) or key.scheduled(ns, job.stage or '')
+    return look('ZSCORE', set, job.id)
+end
+
 -- Decides what to do with each candidate; writes nothing.
 local function choose(ns, args, lanes, room, starts_left, at_ms)
-    local plan = { jobs = {}, ended = {}, missing = {}, to_fetch = {}, superseded = {}, behind = {}, starts = 0, passed_over = 0 }
+    local plan = {
+        jobs = {}, ended = {}, strays = {}, completed = {}, to_fetch = {}, superseded = {}, behind = {},
+        starts = 0, passed_over = 0,
+    }
     local alone, turn = args[5] == '1', tonumber(args[6])
     while #plan.jobs < room do
         local id, lane = next_candidate(lanes, turn)
@@ -172,8 +182,10 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
         if readable and job.stage == 'comment' and is_feedback(job) then before, job.superseded_by = rivals(ns, job) end
         -- The stage of a newer version may be no lane that is known here.
         if job then job.lane = lane.set end
-        if not job then
-            plan.missing[#plan.missing + 1] = { lane.set, id }
+        if not job or is_elsewhere(ns, job, lane) then
+            plan.strays[#plan.strays + 1] = { lane.set, id }
+        elseif RETENTION[job.state] then
+            plan.completed[#plan.completed + 1] = job
         elseif not readable then
             job.stage, job.ending = lane.name, 'its record cannot be read'
             plan.ended[#plan.ended + 1] = job
@@ -220,14 +232,14 @@ end
 
 -- Deliveries that must be fetched again: they wait with the fetches, and as those do.
 local function send_to_fetch(ns, jobs)
-    if #jobs == 0 then return end
-    redis.call('ZCARD', key.scheduled(ns, 'fetch'))
-    leave(ns, jobs)
-    drop_reports(ns, jobs)
+    local lane, others = key.scheduled(ns, 'fetch'), {}
     for _, job in ipairs(jobs) do
+        redis.call('ZADD', lane, job.due_ms, job.id)
         redis.call('HSET', key.job(ns, job.id), 'stage', 'fetch')
-        redis.call('ZADD', key.scheduled(ns, 'fetch'), job.due_ms, job.id)
+        if job.lane ~= lane then others[#others + 1] = job end
     end
+    drop_reports(ns, jobs)
+    leave(ns, others)
 end
 
 -- Comments that come after another of their pull request.
@@ -240,13 +252,14 @@ end
 
 -- Writes what becomes of those that are not claimed; returns how many they are.
 local function write_others(ns, plan, at_ms)
-    for _, member in ipairs(plan.missing) do redis.call('ZREM', member[1], member[2]) end
+    for _, member in ipairs(plan.strays) do redis.call('ZREM', member[1], member[2]) end
+    for _, job in ipairs(plan.completed) do complete(ns, job, at_ms) end
     send_to_fetch(ns, plan.to_fetch)
     for _, job in ipairs(plan.ended) do remember(ns, job, at_ms, 'expire', job.ending) end
     end_jobs(ns, plan.ended, 'dead', at_ms)
     supersede(ns, plan.superseded, at_ms)
     put_off(ns, plan.behind, at_ms)
-    return #plan.missing + #plan.to_fetch + #plan.ended + #plan.superseded + #plan.behind
+    return #plan.strays + #plan.completed + #plan.to_fetch + #plan.ended + #plan.superseded + #plan.behind
 end
 
 -- What the others learn of a job that will ask GitHub.
@@ -262,23 +275,22 @@ local function write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
     local batch, leases, starts, ids = {}, {}, {}, {}
     local at_text, until_text = digits(at_ms), digits(at_ms + args[4])
-    leave(ns, plan.jobs)
     for i, job in ipairs(plan.jobs) do
-        batch[i] = start(ns, job, args, at_ms, at_text)
         ids[i] = job.id
-        note_asking(ns, args, lanes, job, at_ms)
         leases[#leases + 1], leases[#leases + 2] = until_text, job.id
         if starts_limit and not job.resumes then
             starts[#starts + 1], starts[#starts + 2] = at_ms, job.id .. ':' .. (job.attempt or 0) + 1
         end
     end
     call_many('ZADD', key.running(ns), leases, 2)
+    put_for('HSET', key.worker(ns, args[1]), 4 * args[4], 'claim_request', args[2], 'claim_jobs', table.concat(ids, ' '))
+    for i, job in ipairs(plan.jobs) do batch[i] = start(ns, job, args, at_ms, at_text) end
+    leave(ns, plan.jobs)
     if #starts > 0 then
         put_many('ZADD', key.starts(ns), starts, 2)
         redis.call('PEXPIRE', key.starts(ns), interval_ms)
     end
-    put('HSET', key.worker(ns, args[1]), 'claim_request', args[2], 'claim_jobs', table.concat(ids, ' '))
-    redis.call('PEXPIRE', key.worker(ns, args[1]), 4 * args[4])
+    for _, job in ipairs(plan.jobs) do note_asking(ns, args, lanes, job, at_ms) end
     count(ns, 'claimed', #batch)
     return batch
 end

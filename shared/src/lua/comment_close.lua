@@ -18,8 +18,9 @@ register('comment_close', { 'allow-oom' }, function(keys, args)
         count(ns, 'commented', redis.call('HSETNX', at, 'comment_url', args[3]))
         step(ns, job, args[2], 'deliver', false)
     elseif redis.call('HGET', at, 'comment_fence') == args[2] then
-        redis.call('HINCRBY', at, 'comment_tries', -1)
+        -- The fence first: without it a repeat takes nothing off any more.
         redis.call('HDEL', at, 'comment_tried_ms', 'comment_fence')
+        redis.call('HINCRBY', at, 'comment_tries', -1)
     end
     return { 'ok' }
 end)

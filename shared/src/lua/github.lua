@@ -202,14 +202,12 @@ local function content_claim_ms(ns, identity, caps, known, at_ms)
 end
 
 local function note_content_claim(ns, identity, write_gap_ms, at_ms)
-    put('HSET', key.github_limits(ns, identity), 'content_claim_ms', digits(at_ms + write_gap_ms), 'noted_ms', digits(at_ms))
-    redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
+    put_for('HSET', key.github_limits(ns, identity), KNOWN_MS, 'content_claim_ms', digits(at_ms + write_gap_ms), 'noted_ms', digits(at_ms))
 end
 
 -- For people, who do not know the caps.
 local function note_content_opens(ns, identity, opens_ms, at_ms)
-    put('HSET', key.github_limits(ns, identity), 'content_opens_ms', digits(opens_ms), 'noted_ms', digits(at_ms))
-    redis.call('PEXPIRE', key.github_limits(ns, identity), KNOWN_MS)
+    put_for('HSET', key.github_limits(ns, identity), KNOWN_MS, 'content_opens_ms', digits(opens_ms), 'noted_ms', digits(at_ms))
 end
 
 -- Who asks GitHub for an answer just now, or nil: `<since_ms> <asker>`, with a TTL. The

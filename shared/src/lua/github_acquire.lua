@@ -42,8 +42,7 @@ end
 local function note_content(ns, identity, lease, start_ms, at_ms)
     local content = key.github_content(ns, identity)
     put('ZREMRANGEBYSCORE', content, '-inf', at_ms - HOUR_MS)
-    put('ZADD', content, start_ms, lease)
-    redis.call('PEXPIRE', content, HOUR_MS + start_ms - at_ms)
+    put_for('ZADD', content, HOUR_MS + start_ms - at_ms, start_ms, lease)
 end
 
 -- Decides on one request, and notes in `turn` what is to be written if it may start.
@@ -93,10 +92,9 @@ local function keep_known(ns, identity, token, turn)
     if seen_ms and seen_ms <= turn.at_ms and turn.at_ms - seen_ms < SEEN_MS then return end
     note(turn, 'seen_ms', digits(turn.at_ms))
     local identities = key.github_identities(ns)
-    put('ZADD', identities, turn.at_ms, identity)
+    put_for('ZADD', identities, KNOWN_MS, turn.at_ms, identity)
     not_after(identities, turn.at_ms)
     put('ZREMRANGEBYSCORE', identities, '-inf', turn.at_ms - KNOWN_MS)
-    redis.call('PEXPIRE', identities, KNOWN_MS)
 end
 
 local function write_turn(ns, args, turn, waiting)
@@ -107,9 +105,8 @@ local function write_turn(ns, args, turn, waiting)
         redis.call('PEXPIRE', flights, 2 * args[4] + turn.longest)
     end
     if turn.queued then
-        put('ZADD', waiting, turn.at_ms + TURN_LOOK_MAX_MS + LATE_MS, worker)
         -- The scores say who waits; the TTL is for when nobody comes any more.
-        redis.call('PEXPIRE', waiting, MINUTE_MS)
+        put_for('ZADD', waiting, MINUTE_MS, turn.at_ms + TURN_LOOK_MAX_MS + LATE_MS, worker)
     elseif turn.waited then
         put('ZREM', waiting, worker)
     end

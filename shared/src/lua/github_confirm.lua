@@ -19,10 +19,8 @@ register('github_confirm', { 'allow-oom' }, function(keys, args)
     if args[4] == '' then return redis.status_reply('OK') end
     local kept = look('HMGET', answer, 'etag', 'last_modified')
     if not kept or kept[1] ~= args[6] or kept[2] ~= args[7] then return redis.status_reply('OK') end
-    put('HSET', answer, 'token', args[2], 'fresh_until_ms', digits(at_ms + args[4]))
-    redis.call('PEXPIRE', answer, 2 * args[5])
-    put('ZADD', key.github_answers(ns), at_ms, hash)
-    redis.call('PEXPIRE', key.github_answers(ns), 2 * args[5])
+    put_for('HSET', answer, 2 * args[5], 'token', args[2], 'fresh_until_ms', digits(at_ms + args[4]))
+    put_for('ZADD', key.github_answers(ns), 2 * args[5], at_ms, hash)
     redis.call('PEXPIRE', key.github_sizes(ns), 2 * args[5])
     return redis.status_reply('OK')
 end)

@@ -50,14 +50,12 @@ register('github_keep', {}, function(keys, args)
     total = math.max(0, total)
     local fits = total + bytes <= most
     if fits then
-        put('HSET', answer, 'status', args[7], 'etag', args[8], 'last_modified', args[9], 'link', args[10],
-            'location', args[11], 'body', args[12], 'token', args[2], 'fresh_until_ms', digits(at_ms + args[4]))
-        put('HSET', key.github_sizes(ns), hash, bytes)
         -- The list thins out what is too old; the TTLs are for when nobody comes any more.
-        redis.call('PEXPIRE', answer, 2 * args[5])
-        put('ZADD', answers, at_ms, hash)
-        redis.call('PEXPIRE', answers, 2 * args[5])
-        redis.call('PEXPIRE', key.github_sizes(ns), 2 * args[5])
+        local ttl_ms = 2 * args[5]
+        put_for('HSET', answer, ttl_ms, 'status', args[7], 'etag', args[8], 'last_modified', args[9], 'link', args[10],
+            'location', args[11], 'body', args[12], 'token', args[2], 'fresh_until_ms', digits(at_ms + args[4]))
+        put_for('HSET', key.github_sizes(ns), ttl_ms, hash, bytes)
+        put_for('ZADD', answers, ttl_ms, at_ms, hash)
         total = total + bytes
     end
     if total ~= before then put('HSET', key.stats(ns), 'github_answer_bytes', digits(total)) end

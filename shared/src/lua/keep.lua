@@ -18,13 +18,14 @@ register('keep', {}, function(keys, args)
     local code, job = read_claim(ns, id, args[2], SETTLE_FIELDS)
     if code ~= 'ok' then return { code == 'gone' and 'gone' or 'stale' } end
     local bytes, before = #args[4], tonumber(mend(job).report_bytes or 0)
-    local total = tonumber(look('HGET', key.stats(ns), 'report_bytes') or 0) or 0
+    -- Reads the sum, and shows that it can be changed.
+    local total = add_up(ns, 'report_bytes', 0)
     if total - before + bytes > tonumber(args[5]) then return { 'full' } end
 
-    redis.call('SET', key.report(ns, id), args[4])
     redis.call('HSET', key.job(ns, id), 'report_bytes', bytes)
+    add_up(ns, 'report_bytes', bytes - before)
     -- A fetch that goes on is as old as its first page.
     redis.call(args[6] == '1' and 'HSET' or 'HSETNX', key.job(ns, id), 'report_ms', now(ns))
-    add_up(ns, 'report_bytes', bytes - before)
+    redis.call('SET', key.report(ns, id), args[4])
     return { 'ok', step(ns, job, args[2], args[3], args[6] == '1', args[7] or '') }
 end)

@@ -1,5 +1,11 @@
 -- How a job goes on, goes back and ends: the writes that several transitions
 -- share. Every check stands in the functions that call these.
+--
+-- Redis takes no write back when a later one of the same function fails, as where the
+-- user lacks a right. So the writes stand in an order in which each may be the last one:
+-- first the set that a job goes to, then its record, and at the very end it leaves the set
+-- where it was. Until then that set leads to it: claim and reap go by the record, and put
+-- right what is missing.
 
 -- The first 64 bytes of a reason: what stands in the record. A longer value
 -- would double the record's memory; the history has the whole text. A letter of
@@ -50,15 +56,18 @@ local function drop_reports(ns, jobs)
         if job.report_bytes then
             bytes = bytes + (tonumber(job.report_bytes) or 0)
             reports[#reports + 1] = key.report(ns, job.id)
-            redis.call('HDEL', key.job(ns, job.id), 'report_bytes', 'report_ms')
         end
     end
-    if #reports > 0 then
-        delete_many(reports)
-        local left = add_up(ns, 'report_bytes', 0 - bytes)
-        -- Somebody deleted the sum while reports were kept.
-        if left < 0 then put('HSET', key.stats(ns), 'report_bytes', 0) end
+    if #reports == 0 then return end
+    -- Shows that the sum can be changed, before the records stop saying by how much.
+    add_up(ns, 'report_bytes', 0)
+    delete_many(reports)
+    for _, job in ipairs(jobs) do
+        if job.report_bytes then redis.call('HDEL', key.job(ns, job.id), 'report_bytes', 'report_ms') end
     end
+    local left = add_up(ns, 'report_bytes', 0 - bytes)
+    -- Somebody deleted the sum while reports were kept.
+    if left < 0 then put('HSET', key.stats(ns), 'report_bytes', 0) end
 end
 
 -- Forgets what was to be graded. A dead job can be revived, and needs it then.
@@ -80,17 +89,31 @@ local function unlock(ns, jobs)
     delete_many(own)
 end
 
-local NOTHING = {}
-
--- Ends jobs as `state`. job.ending is the reason, if there is one to give; a
--- job's own `settling` fields are written with it. A job leaves where it was last: should
--- its record not be written, its lease or its lane still leads to it, and a repeat ends it.
--- Should a later call fail, for a missing right, its lock and its report stay behind.
-local function end_jobs(ns, jobs, state, at_ms)
-    if #jobs == 0 then return end
+-- What is left to do of jobs whose records say that they have ended. Doing it again
+-- changes nothing.
+local function let_go(ns, jobs, state, at_ms)
     local members, at_text = {}, digits(at_ms)
     for _, job in ipairs(jobs) do members[#members + 1], members[#members + 2] = at_text, job.id end
     call_many('ZADD', key.ended(ns, state), members, 2)
+    unlock(ns, jobs)
+    drop_reports(ns, jobs)
+    drop_evaluations(ns, jobs, state)
+    leave(ns, jobs)
+end
+
+-- The same for a job that was met where live jobs are, as its end was cut off half-way;
+-- job.lane is the set.
+local function complete(ns, job, at_ms)
+    let_go(ns, { job }, job.state, tonumber(job.ended_ms or '') or at_ms)
+end
+
+local NOTHING = {}
+
+-- Ends jobs as `state`. job.ending is the reason, if there is one to give; a
+-- job's own `settling` fields are written with it.
+local function end_jobs(ns, jobs, state, at_ms)
+    if #jobs == 0 then return end
+    local at_text = digits(at_ms)
     for _, job in ipairs(jobs) do
         local at = key.job(ns, job.id)
         if job.ending then
@@ -100,10 +123,7 @@ local function end_jobs(ns, jobs, state, at_ms)
         end
         if job.cancel_requested then redis.call('HDEL', at, 'cancel_requested') end
     end
-    unlock(ns, jobs)
-    drop_reports(ns, jobs)
-    drop_evaluations(ns, jobs, state)
-    leave(ns, jobs)
+    let_go(ns, jobs, state, at_ms)
     count(ns, state, #jobs)
     trim(ns, state, at_ms, #jobs + TRIM_MORE)
 end
@@ -115,22 +135,16 @@ local function reschedule(ns, jobs)
     local lanes = {}
     for _, job in ipairs(jobs) do
         local lane = key.scheduled(ns, job.stage)
-        if not lanes[lane] then
-            -- Fails here, before anything is written, if the lane is no set.
-            redis.call('ZCARD', lane)
-            lanes[lane] = {}
-        end
+        lanes[lane] = lanes[lane] or {}
         table.insert(lanes[lane], job.due_ms)
         table.insert(lanes[lane], job.id)
     end
-    leave(ns, jobs)
+    for lane, members in pairs(lanes) do call_many('ZADD', lane, members, 2) end
     for _, job in ipairs(jobs) do
         redis.call('HSET', key.job(ns, job.id), 'state', 'scheduled', 'due_ms', job.due_ms, unpack(job.settling))
     end
-    for lane, members in pairs(lanes) do
-        call_many('ZADD', lane, members, 2)
-        wake_if_first(ns, lane, members)
-    end
+    leave(ns, jobs)
+    for lane, members in pairs(lanes) do wake_if_first(ns, lane, members) end
 end
 
 -- What is read of a job: what proves a claim, what its end needs beside that,

@@ -49,6 +49,23 @@ local function put(command, at, ...)
     return redis.call(command, at, ...)
 end
 
+-- The same for a key with a TTL, in ms; in an order in which none stays without one.
+local function put_for(command, at, ttl_ms, ...)
+    local has_one = redis.call('PEXPIRE', at, ttl_ms) == 1
+    put(command, at, ...)
+    if not has_one then redis.call('PEXPIRE', at, ttl_ms) end
+end
+
+-- Fails, before anything is written, if the user may not send one of these commands: for
+-- what no order of the writes makes good.
+local function need_rights(ns, ...)
+    for _, command in ipairs({ ... }) do
+        if not redis.acl_check_cmd(command, ns, '0', '0') then
+            return error(redis.error_reply('NOPERM this user has no permissions to run the ' .. command .. ' command'))
+        end
+    end
+end
+
 -- Adds to a number in `stats`, and returns the sum. What is no number begins anew: no job
 -- waits for it.
 local function add_up(ns, field, by)

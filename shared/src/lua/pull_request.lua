@@ -17,9 +17,8 @@ local function siblings_at(ns, scope) return key.pull_request(ns, string.match(s
 local function list_sibling(ns, scope, id, at_ms)
     local list = siblings_at(ns, scope)
     local last = look('ZRANGE', list, -1, -1, 'WITHSCORES') or {}
-    put('ZADD', list, math.max(at_ms, (tonumber(last[2]) or 0) + 1), id)
+    put_for('ZADD', list, PULL_REQUEST_MS, math.max(at_ms, (tonumber(last[2]) or 0) + 1), id)
     redis.call('ZREMRANGEBYRANK', list, 0, -PULL_REQUEST_JOBS - 1)
-    redis.call('PEXPIRE', list, PULL_REQUEST_MS)
 end
 
 -- The jobs that a newer commit makes needless: those that wait, and of which no comment

@@ -55,7 +55,10 @@ local function take_back(ns, ids, jitter, at_ms)
     local back, poison, cancelled = {}, {}, {}
     for i, id in ipairs(ids) do
         local job = read_job(ns, id)
-        if not job or job.state ~= 'running' then
+        if job and RETENTION[job.state] then
+            job.lane = key.running(ns)
+            complete(ns, job, at_ms)
+        elseif not job or job.state ~= 'running' then
             redis.call('ZREM', key.running(ns), id)
         else
             local crashes = (mend(job).crashes or 0) + 1

@@ -25,12 +25,12 @@ register('revive', {}, function(keys, args)
 
     local at_ms = now(ns)
     local stage = job.comment_url and 'deliver' or FIRST_STAGE[job.kind] or LANES[1]
-    redis.call('ZCARD', key.scheduled(ns, stage))
-    redis.call('ZREM', key.ended(ns, 'dead'), id)
-    redis.call('SET', key.lock(ns, scope_of(job)), id)
-    redis.call('HSET', key.job(ns, id), 'state', 'scheduled', 'stage', stage, 'due_ms', at_ms, 'revived_ms', at_ms)
-    redis.call('HDEL', key.job(ns, id), 'failures', 'crashes', 'reason', 'ended_ms', 'resumes', 'comment_tries')
+    -- Until its record says that it waits, a claim that meets it here takes it for dead.
     redis.call('ZADD', key.scheduled(ns, stage), at_ms, id)
+    redis.call('SET', key.lock(ns, scope_of(job)), id)
+    redis.call('ZREM', key.ended(ns, 'dead'), id)
+    redis.call('HDEL', key.job(ns, id), 'failures', 'crashes', 'reason', 'ended_ms', 'resumes', 'comment_tries')
+    redis.call('HSET', key.job(ns, id), 'state', 'scheduled', 'stage', stage, 'due_ms', at_ms, 'revived_ms', at_ms)
     remember(ns, job, at_ms, 'revive', 'a client asked for another try')
     count(ns, 'revived', 1)
     wake(ns)

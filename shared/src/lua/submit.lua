@@ -41,18 +41,12 @@ local function rare_fields(args, scope)
     return fields
 end
 
-local function write_job(ns, args, job, scope, at_ms)
-    local at, stage = key.job(ns, job.id), FIRST_STAGE[args[2]]
-    -- First, as the only write that can fail: somebody may have made the lane something else.
+local function write_job(ns, args, job, scope, stage, at_ms)
     redis.call('ZADD', key.scheduled(ns, stage), job.due_ms, job.id)
     redis.call('SET', key.lock(ns, scope), job.id)
-    redis.call('HSET', at, 'kind', args[2], 'username', args[3], 'repository', args[4],
+    redis.call('HSET', key.job(ns, job.id), 'kind', args[2], 'username', args[3], 'repository', args[4],
         'state', 'scheduled', 'stage', stage, 'due_ms', job.due_ms, 'created_ms', at_ms, unpack(rare_fields(args, scope)))
-    if args[13] then
-        redis.call('SET', key.evaluation(ns, job.id), args[15])
-        list_sibling(ns, scope, job.id, at_ms)
-    end
-    wake_if_first(ns, key.scheduled(ns, stage), { job.due_ms, job.id })
+    if args[13] then redis.call('SET', key.evaluation(ns, job.id), args[15]) end
 end
 
 register('submit', {}, function(keys, args)
@@ -87,16 +81,22 @@ register('submit', {}, function(keys, args)
     local most = limit(look('HGET', key.settings(ns), 'rate_limit_max_simultaneous_jobs'), args[6])
     if most and live_jobs(ns) - #older >= most then return { 'full', most } end
 
-    local at_ms = now(ns)
+    local at_ms, stage = now(ns), FIRST_STAGE[args[2]]
+    need_rights(ns, 'ZADD', 'SET', 'HSET')
     if stray then
         stray.ending = 'lost: somebody deleted the set that led to it'
+        -- Should its end be cut off half-way, reap finds it there.
+        stray.lane = key.running(ns)
+        redis.call('ZADD', stray.lane, at_ms, stray.id)
         end_jobs(ns, { stray }, 'dead', at_ms)
     end
-    for _, job in ipairs(older) do job.superseded_by = id end
-    supersede(ns, older, at_ms)
     local job = { id = id, state = 'scheduled', due_ms = at_ms + math.floor(tonumber(args[5])) }
-    write_job(ns, args, job, scope, at_ms)
+    write_job(ns, args, job, scope, stage, at_ms)
     remember_key(job)
+    if args[13] then list_sibling(ns, scope, id, at_ms) end
+    for _, one in ipairs(older) do one.superseded_by = id end
+    supersede(ns, older, at_ms)
+    wake_if_first(ns, key.scheduled(ns, stage), { job.due_ms, id })
     count(ns, 'accepted', 1)
     return answer('accepted', job)
 end)

@@ -32,7 +32,7 @@ const ENDED: [&str; 3] = ["succeeded", "dead", "cancelled"];
 
 /// Whose keys are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub enum Reach {
     /// All that this Redis holds: it is one namespace's alone.
     Redis,
     /// Those of the namespace, in a Redis that others use too. The clock that a test
@@ -41,7 +41,11 @@ pub(crate) enum Reach {
 }
 
 /// Looks at every key in `reach`, and says what should not be there under `tag` and why.
-pub(crate) async fn left_overs(
+///
+/// # Errors
+///
+/// When Redis does not answer.
+pub async fn left_overs(
     redis: &mut MultiplexedConnection,
     tag: &str,
     reach: Reach,

@@ -192,6 +192,20 @@ async fn a_lock_whose_job_is_missing_ended_or_in_no_set_is_taken_over() {
     assert_eq!(queue.claim_one("worker").await.job.id, third);
 }
 
+/// The keys of one job or one thing, of those that [`three_jobs`] have.
+pub(super) const KEYS_OF_ONE: [&str; 10] = [
+    "job:<id>",
+    "lock:octocat/first",
+    "report:<id>",
+    "history:<id>",
+    "stats",
+    "workers",
+    "worker:worker",
+    "wake",
+    "starts",
+    "settings",
+];
+
 /// A queue of three jobs: one waits for its delivery with a report, one runs with
 /// a report, one is new. Returns the ids of the first two and the running claim.
 pub(super) async fn three_jobs() -> (VirtualQueue, [JobId; 2], (JobId, Fence)) {
@@ -216,22 +230,13 @@ pub(super) async fn three_jobs() -> (VirtualQueue, [JobId; 2], (JobId, Fence)) {
 
 #[tokio::test]
 async fn no_key_that_is_deleted_by_hand_wedges_the_queue() {
-    for key in [
-        "job:<id>",
+    let sets = [
         "scheduled:fetch",
         "scheduled:deliver",
         "running",
-        "lock:octocat/first",
-        "report:<id>",
-        "history:<id>",
-        "stats",
-        "workers",
-        "worker:worker",
-        "wake",
-        "starts",
-        "settings",
         "succeeded",
-    ] {
+    ];
+    for key in sets.into_iter().chain(KEYS_OF_ONE) {
         let (mut queue, ids, running) = three_jobs().await;
         let lease = std::slice::from_ref(&running);
         queue.queue.renew("worker", &[], lease).await.unwrap();

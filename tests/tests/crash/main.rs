@@ -10,6 +10,7 @@ mod load;
 mod parts;
 mod paused_worker;
 mod redis_kills;
+mod rights;
 mod shutdown;
 mod spoilt;
 mod stale;

@@ -7,22 +7,8 @@ use hookme_shared::job::{Fence, JobId};
 use hookme_shared::queue::{Settled, Settlement, Submitted};
 use redis::AsyncCommands;
 
-use super::damage::{three_jobs, work_off};
+use super::damage::{KEYS_OF_ONE, three_jobs, work_off};
 use super::virtual_queue::{LONG, VirtualQueue};
-
-/// The keys of one job or one thing.
-const KEYS: [&str; 10] = [
-    "job:<id>",
-    "lock:octocat/first",
-    "report:<id>",
-    "history:<id>",
-    "stats",
-    "workers",
-    "worker:worker",
-    "wake",
-    "starts",
-    "settings",
-];
 
 /// How the running job ends.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +42,7 @@ async fn end(queue: &mut VirtualQueue, (id, fence): &(JobId, Fence), end: End, k
 
 #[tokio::test]
 async fn no_key_of_one_thing_that_holds_another_type_wedges_the_queue() {
-    for (key, how) in KEYS
+    for (key, how) in KEYS_OF_ONE
         .iter()
         .flat_map(|key| [End::Finish, End::Retry, End::Reap].map(|how| (*key, how)))
     {

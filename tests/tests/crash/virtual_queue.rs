@@ -35,21 +35,11 @@ impl VirtualQueue {
     pub(crate) async fn with_terms(terms: Terms) -> Self {
         let server = shared_server().await.unwrap();
         let namespace = namespace();
-        let address = Address {
-            url: Secret::from(server.url()),
-            certificate_authority: None,
-            namespace: namespace.clone(),
-            response_timeout: PATIENCE,
-            clock: Clock::Virtual,
+        let terms = Terms {
+            lease: LEASE,
+            ..terms
         };
-        let queue = Queue::new(
-            &address,
-            Terms {
-                lease: LEASE,
-                ..terms
-            },
-        )
-        .unwrap();
+        let queue = Queue::new(&address(server.url(), &namespace), terms).unwrap();
         queue.load_functions().await.unwrap();
         let mut made = Self {
             queue,
@@ -60,6 +50,13 @@ impl VirtualQueue {
         };
         made.pass(Duration::ZERO).await;
         made
+    }
+
+    /// The same queue as another user of Redis, `<user>:<password>`, sees it.
+    pub(crate) async fn as_user(&self, login: &str) -> Queue {
+        let url = shared_server().await.unwrap().url_of(login);
+        let namespace = self.tag.trim_matches(['{', '}']);
+        Queue::new(&address(url, namespace), *self.queue.terms()).unwrap()
     }
 
     /// A limit on how many jobs run at once.
@@ -92,17 +89,7 @@ impl VirtualQueue {
     }
 
     pub(crate) async fn submit(&self, repository: &str) -> Submitted {
-        let task = Submission {
-            id: JobId::random(),
-            work: Work::Report,
-            username: Username::parse("octocat").unwrap(),
-            repository: RepositoryName::parse(repository).unwrap(),
-            delay: Duration::ZERO,
-            owner: None,
-            destination: None,
-            idempotency: None,
-        };
-        self.queue.submit(&task).await.unwrap()
+        self.queue.submit(&task(repository)).await.unwrap()
     }
 
     /// Submits a task that must be taken.
@@ -120,16 +107,21 @@ impl VirtualQueue {
         wanted: usize,
         holds_nothing: bool,
     ) -> Batch {
+        let request = self.request(wanted, holds_nothing);
+        self.queue.claim(worker, &request).await.unwrap()
+    }
+
+    /// A request for up to `wanted` jobs that was never made before.
+    pub(crate) fn request(&mut self, wanted: usize, holds_nothing: bool) -> ClaimRequest {
         self.requests += 1;
-        let request = ClaimRequest {
+        ClaimRequest {
             request: format!("request-{}", self.requests),
             wanted,
             holds_nothing,
             turn: 0,
             asking: None,
             fetches: true,
-        };
-        self.queue.claim(worker, &request).await.unwrap()
+        }
     }
 
     /// Claims one job, which must be there.
@@ -194,6 +186,30 @@ impl VirtualQueue {
             places.push((set, score));
         }
         format!("{record:#?}\n{history:#?}\n{report:?}\n{places:#?}")
+    }
+}
+
+/// The task of a report that is due at once.
+pub(crate) fn task(repository: &str) -> Submission {
+    Submission {
+        id: JobId::random(),
+        work: Work::Report,
+        username: Username::parse("octocat").unwrap(),
+        repository: RepositoryName::parse(repository).unwrap(),
+        delay: Duration::ZERO,
+        owner: None,
+        destination: None,
+        idempotency: None,
+    }
+}
+
+fn address(url: String, namespace: &str) -> Address {
+    Address {
+        url: Secret::from(url),
+        certificate_authority: None,
+        namespace: namespace.to_owned(),
+        response_timeout: PATIENCE,
+        clock: Clock::Virtual,
     }
 }
 

@@ -23,7 +23,14 @@ const CALLERS: [(&str, &[&str]); 10] = [
 /// secrets, and the third goes to Sentinel.
 const SPARED: [&str; 3] = ["FUNCTION", "CONFIG", "SENTINEL"];
 /// What a command's name stands after in the Lua files.
-const CALLS: [&str; 5] = ["redis.call(", "redis.pcall(", "call_many(", "look(", "put("];
+const CALLS: [&str; 6] = [
+    "redis.call(",
+    "redis.pcall(",
+    "call_many(",
+    "look(",
+    "put(",
+    "put_for(",
+];
 /// The files whose functions all others can call.
 const SHARED: [&str; 7] = [
     "clock",

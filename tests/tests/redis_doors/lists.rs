@@ -6,7 +6,7 @@ use super::commands::files;
 /// The functions of `prelude.lua` that give a command a list of any length.
 const HELPERS: [&str; 4] = ["in_chunks", "delete_many", "read_fields", "read_many"];
 /// What a call of Redis begins with; each way to call it ends in this.
-const WAYS: [&str; 3] = ["call(", "look(", "put("];
+const WAYS: [&str; 4] = ["call(", "look(", "put(", "put_for("];
 /// The keys that `redis.call` may read and write: the sets that lead to all jobs, and a job's
 /// record, which is read with `look` first. A value of another type under any other gives
 /// way.
