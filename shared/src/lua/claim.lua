@@ -215,6 +215,14 @@ local function choose(ns, args, lanes, room, starts_left, at_ms)
     return plan
 end
 
+-- That a comment was begun lies ahead if the clock was set back since: it counts as begun
+-- now, so that whoever waits for its end waits once.
+local function follow_tried(ns, job, at_ms)
+    if (tonumber(job.comment_tried_ms or '') or 0) <= at_ms then return end
+    job.comment_tried_ms = digits(at_ms)
+    redis.call('HSET', key.job(ns, job.id), 'comment_tried_ms', job.comment_tried_ms)
+end
+
 -- Makes one job running; returns what the worker is told about it.
 local function start(ns, job, args, at_ms, at_text)
     local at, attempt = key.job(ns, job.id), (job.attempt or 0) + 1
@@ -225,6 +233,7 @@ local function start(ns, job, args, at_ms, at_text)
         drop_reports(ns, { job })
         job.report_bytes = nil
     end
+    follow_tried(ns, job, at_ms)
     redis.call('HSET', at, 'state', 'running', 'attempt', attempt_text, 'fence', fence,
         'worker', args[1], 'started_ms', at_text)
     return told(ns, job, fence, math.max(0, at_ms - job.due_ms), attempt, at_ms)

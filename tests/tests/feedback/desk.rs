@@ -56,6 +56,12 @@ impl Desk {
         self.house.set_clock(self.now_ms).await.unwrap();
     }
 
+    /// Sets the clock back.
+    pub(crate) async fn set_back(&mut self, span: Duration) {
+        self.now_ms -= u64::try_from(span.as_millis()).unwrap();
+        self.pass(Duration::ZERO).await;
+    }
+
     pub(crate) async fn offer(&self, pull_request: u64, commit: u32) -> Submitted {
         let work = by_hand::feedback(pull_request, commit).unwrap();
         let offered = by_hand::offer(&self.queue, REPOSITORY, work, Duration::ZERO);

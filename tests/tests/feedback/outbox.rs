@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use hookme_shared::job::{Fence, Stage, State};
-use hookme_shared::queue::{Loaded, Settled, Settlement};
+use hookme_shared::queue::{Claimed, Loaded, Settled, Settlement};
 use hookme_tests::by_hand::{self, sha};
 use hookme_tests::site::total;
+use hookme_worker::policy::outbox::{self, Step};
 use redis::AsyncCommands;
 
 use super::desk::{Desk, graded};
@@ -275,4 +276,36 @@ async fn a_report_that_somebody_put_among_the_comments_holds_up_nobody() {
     let batch = desk.claim(5).await;
     let ids: Vec<_> = batch.jobs.iter().map(|one| one.job.id).collect();
     assert!(ids.contains(&good), "{batch:?}");
+}
+
+#[tokio::test]
+async fn a_comment_that_may_exist_is_looked_for_though_the_clock_was_set_back() {
+    const TERM: Duration = Duration::from_secs(30);
+    let mut desk = Desk::new().await;
+    let id = desk.submit(7, 1).await;
+    desk.grade_all().await;
+    let claimed = desk.claim_one().await;
+    let opened = desk.queue.open_comment(id, &claimed.fence);
+    assert_eq!(opened.await.unwrap(), Some(1));
+    desk.set_back(Duration::from_secs(86_400)).await;
+    desk.put_back(&claimed).await;
+
+    // How long ago it was begun is not known any more: it waits for a whole term, once.
+    let claimed = desk.claim_one().await;
+    assert_eq!(next_step(&claimed, TERM), Step::Wait(TERM));
+    desk.pass(Duration::from_secs(1)).await;
+    desk.put_back(&claimed).await;
+    let claimed = desk.claim_one().await;
+    let left = TERM.checked_sub(Duration::from_secs(1)).unwrap();
+    assert_eq!(next_step(&claimed, TERM), Step::Wait(left));
+    desk.pass(left).await;
+    desk.put_back(&claimed).await;
+    assert_eq!(next_step(&desk.claim_one().await, TERM), Step::Look);
+}
+
+/// What its worker does about the comment.
+fn next_step(claimed: &Claimed, term: Duration) -> Step {
+    let feedback = claimed.job.feedback.as_ref().unwrap();
+    let now_ms = claimed.job.started_ms.unwrap();
+    outbox::next(feedback.comment_tried_ms, now_ms, term)
 }

@@ -21,7 +21,8 @@ pub enum Step {
 
 /// What comes next.
 ///
-/// - `tried_ms`: when a comment was begun that may exist, by Redis's clock.
+/// - `tried_ms`: when a comment was begun that may exist, by Redis's clock. A claim sets it
+///   back with the clock.
 /// - `now_ms`: the time, by the same clock.
 /// - `term`: the longest that one request takes. What GitHub has not made by then it
 ///   does not make any more.
@@ -30,7 +31,6 @@ pub fn next(tried_ms: Option<u64>, now_ms: u64, term: Duration) -> Step {
     let Some(tried_ms) = tried_ms else {
         return Step::Create;
     };
-    // Should the clock have been set back, the wait is a whole term and no longer.
     let since = Duration::from_millis(now_ms.saturating_sub(tried_ms));
     match term.checked_sub(since) {
         Some(left) if !left.is_zero() => Step::Wait(left),
