@@ -313,7 +313,7 @@ local function must_empty(ns, worker, at_ms)
     return true
 end
 
--- A worker that holds nothing has done what it was asked.
+-- A worker that holds nothing and has no such job to run has done what it was asked.
 local function note_empty(ns, worker)
     if look('GET', key.emptying(ns)) == worker then redis.call('DEL', key.emptying(ns)) end
 end
@@ -342,7 +342,7 @@ register('claim', { 'allow-oom' }, function(keys, args)
     if lanes.content_opens_ms and others == 0 then note_content_opens(ns, args[12], lanes.content_opens_ms, at_ms) end
     local batch = write(ns, args, lanes, plan, starts_limit, interval_ms, at_ms)
 
-    if args[5] == '1' then note_empty(ns, args[1]) end
+    if args[5] == '1' and not plan.alone then note_empty(ns, args[1]) end
     if plan.passed_over > 0 and must_empty(ns, args[1], at_ms) then return { 'empty', 0, batch } end
     if most and running + #batch >= most then return { 'hint', 0, batch } end
     if plan.rate_bound then

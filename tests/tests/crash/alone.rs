@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hookme_shared::job::JobId;
 use hookme_shared::queue::{Batch, Next, Settled};
+use redis::AsyncCommands;
 
 use super::virtual_queue::{LONG, VirtualQueue, claim_of};
 
@@ -113,6 +114,32 @@ async fn one_worker_at_a_time_empties_itself_and_the_others_go_on() {
     queue.queue.renew("second", &[], &[]).await.unwrap();
     let batch = queue.claim("second", 5, false).await;
     assert_eq!(batch.next, Next::WhenEmpty, "{batch:?}");
+}
+
+#[tokio::test]
+async fn the_worker_that_runs_such_a_job_takes_the_next_and_no_other_empties_itself_meanwhile() {
+    let (mut queue, suspects) = with_suspects(2, &["first", "second"]).await;
+    assert_eq!(queue.claim("first", 1, false).await.next, Next::WhenEmpty);
+    let mut taken = Vec::new();
+    for _ in 0..2 {
+        let batch = queue.claim("first", 1, true).await;
+        taken.extend(ids_of(&batch));
+        let [new, _] = two_more(&mut queue).await;
+        let others = queue.claim("second", 1, false).await;
+        assert_ne!(others.next, Next::WhenEmpty, "{others:?}");
+        assert_eq!(ids_of(&others), [new]);
+        let left = queue.claim("second", 1, false).await;
+        let done: Vec<_> = [&batch, &others, &left]
+            .iter()
+            .flat_map(|batch| batch.jobs.iter().map(claim_of))
+            .collect();
+        queue.queue.finish(&done, &[]).await.unwrap();
+    }
+    assert_eq!(taken, suspects);
+    // Nothing is left that it would have to be empty for.
+    queue.claim("first", 1, true).await;
+    let emptying: Option<String> = queue.redis.get(queue.key("emptying")).await.unwrap();
+    assert_eq!(emptying, None);
 }
 
 #[tokio::test]
