@@ -26,7 +26,7 @@
 use crate::job::{Fence, State};
 
 /// So many leases in a row that ran out make a job poison. The functions have
-/// the same number in `lua/prelude.lua`.
+/// the same number in `lua/reap.lua`.
 pub const CRASHES_MAX: u32 = 5;
 
 /// The part of a job's record that decides what may happen to it.

@@ -1,11 +1,7 @@
 -- What several functions need. Nothing here is called from outside.
 
--- A crashed job waits this long, doubled with each further crash.
-local CRASH_WAIT_MS, CRASH_WAIT_MAX_MS = 200, 60000
 -- From this many crashes in a row a job runs with nothing beside it.
 local ALONE_FROM = 3
--- So many crashes in a row make a job poison.
-local CRASHES_MAX = 5
 -- How much of each kind of ended job is kept.
 local RETENTION = {
     succeeded = { count = 10000, ms = 7 * 86400000 },
@@ -54,16 +50,6 @@ local function put_for(command, at, ttl_ms, ...)
     local has_one = redis.call('PEXPIRE', at, ttl_ms) == 1
     put(command, at, ...)
     if not has_one then redis.call('PEXPIRE', at, ttl_ms) end
-end
-
--- Fails, before anything is written, if the user may not send one of these commands: for
--- what no order of the writes makes good.
-local function need_rights(ns, ...)
-    for _, command in ipairs({ ... }) do
-        if not redis.acl_check_cmd(command, ns, '0', '0') then
-            return error(redis.error_reply('NOPERM this user has no permissions to run the ' .. command .. ' command'))
-        end
-    end
 end
 
 -- Adds to a number in `stats`, and returns the sum. What is no number begins anew: no job

@@ -17,6 +17,11 @@
 -- them; `amnesty_ms` remembers since when it is being done, and until it is done nothing
 -- is taken back.
 
+-- A crashed job waits this long, doubled with each further crash.
+local CRASH_WAIT_MS, CRASH_WAIT_MAX_MS = 200, 60000
+-- So many crashes in a row make a job poison.
+local CRASHES_MAX = 5
+
 -- Leases of before end sooner than any that is given from `begun_ms` on, or, where the
 -- clock was set back, later than any that can be given now. Returns how many were given,
 -- and whether none is left.

@@ -26,6 +26,16 @@
 -- One script, because the limit, the lock and the record must agree: of any
 -- number of simultaneous submits exactly as many pass as may.
 
+-- Fails, before anything is written, if the user may not send one of these commands: for
+-- what no order of the writes makes good.
+local function need_rights(ns, ...)
+    for _, command in ipairs({ ... }) do
+        if not redis.acl_check_cmd(command, ns, '0', '0') then
+            return error(redis.error_reply('NOPERM this user has no permissions to run the ' .. command .. ' command'))
+        end
+    end
+end
+
 -- The fields of a record that most jobs are without.
 local function rare_fields(args, scope)
     local fields = {}
