@@ -11,7 +11,7 @@ use hookme_api::settings::{Arguments, Settings};
 use hookme_shared::healthcheck::is_healthy;
 use hookme_shared::queue::{Role, Terms};
 use hookme_shared::serve::Bounds;
-use hookme_shared::shutdown::Signals;
+use hookme_shared::shutdown::{Signals, block_on};
 use hookme_shared::supervisor::Supervisor;
 use hookme_shared::{descriptors, start, telemetry};
 use tokio::net::TcpListener;
@@ -23,8 +23,11 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 /// The same while the functions are loaded, which nobody waits for.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-#[tokio::main]
-async fn main() -> anyhow::Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
+    block_on(work())?
+}
+
+async fn work() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     if arguments.healthcheck {
         let healthy = is_healthy(arguments.check_listen()?, "/livez").await;

@@ -6,12 +6,27 @@
 
 use std::io;
 
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 /// Added to a signal's number to make the exit code of a process that it ended,
 /// as shells have it.
 const EXIT_CODE_BASE: i32 = 128;
+
+/// Does the whole `work` of a process. When it is done nothing else is waited for: looking
+/// up a name takes a thread, which may hang longer than whoever asked the process to end
+/// waits for it.
+///
+/// # Errors
+///
+/// If the system gives no threads.
+pub fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
+    let runtime = Runtime::new()?;
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    Ok(done)
+}
 
 /// The two signals that end a process politely: `SIGTERM`, which supervisors
 /// send, and `SIGINT`, which Ctrl-C sends.
@@ -58,5 +73,23 @@ impl Signals {
             _ = self.terminate.recv() => SignalKind::terminate().as_raw_value(),
             _ = self.interrupt.recv() => SignalKind::interrupt().as_raw_value(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the thread that hangs stands for what the system does in such threads"
+    )]
+    fn a_thread_that_hangs_does_not_hold_up_the_end() {
+        let (_held, never) = mpsc::channel::<()>();
+        let work = async { drop(tokio::task::spawn_blocking(move || never.recv())) };
+        block_on(work).unwrap();
     }
 }

@@ -74,7 +74,7 @@ impl<H: Handle> Claimer<H> {
             let Some(taken) = taken else { return };
             // A claim is not abandoned half-way: its jobs would wait for their
             // leases to run out.
-            let sleep = self.claim(taken, &mut round).await;
+            let sleep = self.claim(taken, &mut round, &stop).await;
             if let Some(longest) = sleep {
                 tokio::select! {
                     () = stop.cancelled() => return,
@@ -116,7 +116,12 @@ impl<H: Handle> Claimer<H> {
     }
 
     /// Claims once and starts what came. Says how long to sleep, if at all.
-    async fn claim(&self, permits: OwnedSemaphorePermit, round: &mut Round) -> Option<Duration> {
+    async fn claim(
+        &self,
+        permits: OwnedSemaphorePermit,
+        round: &mut Round,
+        stop: &CancellationToken,
+    ) -> Option<Duration> {
         let (request, sent) = round.request();
         let outlook = self.runner.handler.outlook();
         let request = ClaimRequest {
@@ -133,7 +138,7 @@ impl<H: Handle> Claimer<H> {
         } else {
             SLEEP_MAX
         };
-        match self.claim_surely(&request).await {
+        match self.claim_surely(&request, stop).await {
             Ok(batch) => {
                 let next = batch.next;
                 round.answered(&batch);
@@ -162,10 +167,17 @@ impl<H: Handle> Claimer<H> {
 
     /// Repeats a claim whose reply was lost: the same request returns the same
     /// batch, which would otherwise wait for its leases to run out. If that fails
-    /// too, the next round asks with the same request again.
-    async fn claim_surely(&self, request: &ClaimRequest) -> Result<Batch, QueueError> {
+    /// too, the next round asks with the same request again. Nothing is repeated once the
+    /// worker has to `stop`.
+    async fn claim_surely(
+        &self,
+        request: &ClaimRequest,
+        stop: &CancellationToken,
+    ) -> Result<Batch, QueueError> {
         match self.queue.claim(&self.worker, request).await {
-            Err(QueueError::Unavailable { .. }) => self.queue.claim(&self.worker, request).await,
+            Err(QueueError::Unavailable { .. }) if !stop.is_cancelled() => {
+                self.queue.claim(&self.worker, request).await
+            }
             answered => answered,
         }
     }

@@ -39,8 +39,8 @@ impl Heartbeat {
         // A queue of its own, because a connection lives on the runtime that it was made on.
         match Queue::new(&self.address, self.terms) {
             Ok(queue) => {
-                let stopping = done.run_until_cancelled(self.stop_stale());
-                tokio::join!(self.beat(&queue, &done), stopping);
+                let working = async { tokio::join!(self.beat(&queue), self.stop_stale()) };
+                done.run_until_cancelled(working).await;
             }
             Err(error) => tracing::error!(%error, "the heartbeat has no connection"),
         }
@@ -58,10 +58,10 @@ impl Heartbeat {
         }
     }
 
-    async fn beat(&self, queue: &Queue, done: &CancellationToken) {
+    async fn beat(&self, queue: &Queue) {
         let lease = self.terms.lease;
         let mut away_since: Option<Instant> = None;
-        while !done.is_cancelled() {
+        loop {
             let wait = match self.renew(queue).await {
                 Ok(()) => {
                     if let Some(since) = away_since.take() {
@@ -80,7 +80,7 @@ impl Heartbeat {
                     lease / (BEATS * HASTE)
                 }
             };
-            let _elapsed = tokio::time::timeout(wait, done.cancelled()).await;
+            tokio::time::sleep(wait).await;
         }
     }
 

@@ -3,15 +3,15 @@
 //! At the end: no more claims; running jobs finish within the grace; what is
 //! left is given back with no failure counted; the last ends are settled; then
 //! the heartbeat stops, which until then kept the leases. A part that fails brings
-//! the end too, without the grace.
+//! the end too, without the grace. One deadline holds for all of it, as Redis may hang.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hookme_shared::queue::{Address, Queue};
 use hookme_shared::span::whole_ms;
 use hookme_shared::supervisor::{Supervisor, Task};
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -28,8 +28,11 @@ use crate::reaper;
 use crate::runner::Runner;
 use crate::settler::Settler;
 
-/// How long, after the grace, jobs may take to stop, and then their settlements
-/// to go through. What is not settled then comes back when its lease runs out.
+/// How long, after the grace, all of the end may take. Whoever follows the README kills
+/// after 10 s.
+const END_MAX: Duration = Duration::from_secs(8);
+/// How long of that jobs may take to stop, and then their settlements to go through. What
+/// is not settled then comes back when its lease runs out.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(3);
 
 /// What a worker is made of, beside what it does with a job.
@@ -105,23 +108,39 @@ impl Launch {
             "taking jobs"
         );
         let claiming = supervisor.spawn("claimer", claimer.run(supervisor.ending()));
-        claiming.ended().await;
-        // Held so long, so that no end of the claimer is the end of other parts.
-        drop(runner);
-
-        end_jobs(&jobs, &leases, self.shutdown_grace, &supervisor).await;
-        end_settling(&settling, &leases).await;
-        no_heartbeat.cancel();
-        heartbeat.ended().await;
-        done.cancel();
-        for task in beside {
-            task.ended().await;
+        supervisor.ending().cancelled().await;
+        let grace_over = Instant::now() + self.shutdown_grace;
+        let in_order = async {
+            claiming.ended().await;
+            // Held so long, so that no end of the claimer is the end of other parts.
+            drop(runner);
+            end_jobs(&jobs, &leases, grace_over, &supervisor).await;
+            end_settling(&settling, &leases).await;
+            no_heartbeat.cancel();
+            heartbeat.ended().await;
+            done.cancel();
+            for task in beside {
+                task.ended().await;
+            }
+            self.sign_off().await;
+            supervisor.all_ended().await;
+        };
+        let over = (grace_over + END_MAX).into();
+        if timeout_at(over, in_order).await.is_err() {
+            tracing::warn!(
+                "redis does not answer; the worker ends all the same, and what it could not give back ends with its term"
+            );
         }
+        no_heartbeat.cancel();
+        done.cancel();
+        tracing::info!(worker = self.worker, "ended");
+        Ok(supervisor.outcome()?)
+    }
+
+    async fn sign_off(&self) {
         if let Err(error) = self.queue.depart(&self.worker).await {
             tracing::debug!(%error, "could not sign off; the presence ends by itself");
         }
-        tracing::info!(worker = self.worker, "ended");
-        Ok(supervisor.outcome()?)
     }
 
     /// Starts what works beside the line until `done`, but for the heartbeat.
@@ -172,16 +191,21 @@ impl Launch {
     }
 }
 
-/// Lets running jobs finish within `grace`, while every part works; stops those that are
-/// left.
-async fn end_jobs(jobs: &TaskTracker, leases: &Leases, grace: Duration, supervisor: &Supervisor) {
+/// Lets running jobs finish until the grace is over, while every part works; stops those
+/// that are left.
+async fn end_jobs(
+    jobs: &TaskTracker,
+    leases: &Leases,
+    grace_over: Instant,
+    supervisor: &Supervisor,
+) {
     jobs.close();
     tracing::info!(
         jobs = jobs.len(),
-        grace_ms = whole_ms(grace),
+        grace_ms = whole_ms(grace_over.saturating_duration_since(Instant::now())),
         "no more jobs are taken; running ones may finish"
     );
-    let in_time = timeout(grace, jobs.wait());
+    let in_time = timeout_at(grace_over.into(), jobs.wait());
     let have_ended = tokio::select! {
         in_time = in_time => in_time.is_ok(),
         () = supervisor.failed() => jobs.is_empty(),

@@ -42,7 +42,6 @@ use hookme_shared::queue::{Queue, Role};
 use hookme_shared::start::{StartError, address, ready_queue};
 use hookme_shared::supervisor::{Supervisor, TaskFailure};
 use tokio::net::TcpListener;
-use tokio::time::timeout;
 
 use crate::commenter::Commenter;
 use crate::courier::Courier;
@@ -60,9 +59,6 @@ use crate::settings::webhook::WebhookSettings;
 
 /// After how long without an answer a call to Redis has failed.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long, at the end, Redis may take to hear of the last requests to GitHub.
-const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// Why a worker does not start, or ends.
 #[derive(Debug, thiserror::Error)]
@@ -146,13 +142,7 @@ pub async fn run(
             allowed_hosts: settings.work.allowed_hosts.clone(),
         }),
     };
-    let ended = launch.run(handler, supervisor.clone()).await;
-    let told = timeout(LAST_WORDS, supervisor.all_ended()).await;
-    if told.is_err() {
-        tracing::warn!("redis does not answer; what is open towards GitHub ends with its term");
-    }
-    ended?;
-    Ok(supervisor.outcome()?)
+    launch.run(handler, supervisor).await
 }
 
 /// What is done with each kind of job.

@@ -2,15 +2,18 @@
 
 use anyhow::Context;
 use clap::Parser;
-use hookme_shared::shutdown::Signals;
+use hookme_shared::shutdown::{Signals, block_on};
 use hookme_shared::supervisor::Supervisor;
 use hookme_shared::{healthcheck, telemetry};
 use hookme_worker::settings::Arguments;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<()> {
+    block_on(work())?
+}
+
+async fn work() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let settings = arguments.check()?;
     if arguments.healthcheck {

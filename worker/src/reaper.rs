@@ -12,8 +12,12 @@ const TICKS: u32 = 10;
 
 /// Reaps until `done`.
 pub async fn reap(queue: Queue, done: CancellationToken) {
+    done.run_until_cancelled(reap_on(&queue)).await;
+}
+
+async fn reap_on(queue: &Queue) {
     let mut is_told = false;
-    while !done.is_cancelled() {
+    loop {
         let jitter = rand::random_range(0.0..1.0);
         let mut wait = (queue.terms().lease / TICKS).mul_f64(1.0 - 0.2 * jitter);
         match queue.reap(jitter).await {
@@ -44,6 +48,6 @@ pub async fn reap(queue: Queue, done: CancellationToken) {
             }
             Err(_) => {}
         }
-        let _elapsed = tokio::time::timeout(wait, done.cancelled()).await;
+        tokio::time::sleep(wait).await;
     }
 }

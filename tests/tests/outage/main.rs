@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod api;
+mod ends;
 mod idle;
 mod lives;
 mod lost_replies;
