@@ -1,11 +1,11 @@
 //! How long a request waits for the queue, and what it is told if it waits in
 //! vain. Every call to the queue in this crate goes through here.
 
-use std::error::Error;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use hookme_shared::error::causes;
 use hookme_shared::queue::QueueError;
 use tokio::time::timeout;
 
@@ -15,8 +15,8 @@ use crate::problem::Problem;
 /// within 300 ms while Redis is away; the rest is for everything else.
 pub(crate) const BUDGET: Duration = Duration::from_millis(280);
 const _: () = assert!(BUDGET.as_millis() < 300);
-/// The least time between two log lines about a queue that does not answer:
-/// while Redis is away, every request fails for the same reason.
+/// The least time between two log lines about a queue that does not answer or fails:
+/// meanwhile every request fails for the same reason.
 const LOG_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Waits for calls to the queue, and says in the log why they failed.
@@ -49,6 +49,16 @@ impl Patience {
         operation: &'static str,
         call: impl Future<Output = Result<T, QueueError>>,
     ) -> Result<T, Problem> {
+        let answer = self.ask(operation, call).await;
+        answer.map_err(|error| Problem::of_queue(&error))
+    }
+
+    /// The same, for those who tell Redis's own words.
+    pub(crate) async fn ask<T>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, QueueError>>,
+    ) -> Result<T, QueueError> {
         let error = match timeout(self.budget, call).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error,
@@ -57,22 +67,25 @@ impl Patience {
                 source: None,
             },
         };
-        let problem = Problem::of_queue(&error);
-        if !error.passes() {
-            tracing::error!(
-                operation,
-                error = causes(&error),
-                "the queue fails, and does until somebody mends this"
-            );
-        } else if let Some(hidden) = self.may_log(Instant::now()) {
-            tracing::warn!(
-                operation,
-                error = causes(&error),
-                hidden,
-                "the queue does not answer"
-            );
+        if let Some(hidden) = self.may_log(Instant::now()) {
+            let words = causes(&error);
+            if error.passes() {
+                tracing::warn!(
+                    operation,
+                    error = words,
+                    hidden,
+                    "the queue does not answer"
+                );
+            } else {
+                tracing::error!(
+                    operation,
+                    error = words,
+                    hidden,
+                    "the queue fails, and does until somebody mends this"
+                );
+            }
         }
-        Err(problem)
+        Err(error)
     }
 
     /// Whether a line may be logged `now`; if so, how many were not since the
@@ -89,19 +102,6 @@ impl Patience {
         muted.logged = Some(now);
         Some(std::mem::take(&mut muted.hidden))
     }
-}
-
-/// An error and its causes in one line. Some libraries repeat a cause's words as
-/// their own; those are shown once.
-fn causes(error: &dyn Error) -> String {
-    let mut words = vec![error.to_string()];
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        words.push(error.to_string());
-        cause = error.source();
-    }
-    words.dedup();
-    words.join(": ")
 }
 
 #[cfg(test)]
@@ -132,32 +132,6 @@ mod tests {
             .wait("explain", async { Err(error) })
             .await;
         assert_eq!(answer, Err(Problem::Unreadable));
-    }
-
-    #[test]
-    fn the_log_names_every_cause_once() {
-        #[derive(Debug)]
-        struct Layer(&'static str, Option<Box<Layer>>);
-
-        impl std::fmt::Display for Layer {
-            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str(self.0)
-            }
-        }
-
-        impl Error for Layer {
-            fn source(&self) -> Option<&(dyn Error + 'static)> {
-                self.1
-                    .as_deref()
-                    .map(|layer| -> &(dyn Error + 'static) { layer })
-            }
-        }
-
-        let cause = Layer("timed out", Some(Box::new(Layer("timed out", None))));
-        assert_eq!(
-            causes(&Layer("no answer", Some(Box::new(cause)))),
-            "no answer: timed out"
-        );
     }
 
     #[test]

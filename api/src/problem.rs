@@ -69,8 +69,10 @@ pub(crate) enum Problem {
     TooFast,
     /// Data was met that this version cannot read.
     Unreadable,
-    /// Redis is away, or does not take it now.
+    /// Redis is away.
     Unavailable,
+    /// Redis is there, and does not do it now.
+    Refused,
     /// Redis cannot be trusted with tasks, for these reasons.
     NotReady(Vec<Complaint>),
 }
@@ -112,7 +114,8 @@ impl Problem {
     /// What the caller can do about a failure of the queue.
     pub(crate) fn of_queue(error: &QueueError) -> Self {
         match error {
-            QueueError::Unavailable { .. } | QueueError::Refused { .. } => Self::Unavailable,
+            QueueError::Unavailable { .. } => Self::Unavailable,
+            QueueError::Refused { .. } => Self::Refused,
             // It works once an administrator of Redis has given the right.
             denied if denied.is_denied() => Self::Unavailable,
             QueueError::Failed { .. } | QueueError::Corrupt { .. } => Self::Unreadable,
@@ -142,6 +145,7 @@ impl Problem {
             Self::TooFast => &kinds::TOO_FAST,
             Self::Unreadable => &kinds::UNREADABLE,
             Self::Unavailable => &kinds::UNAVAILABLE,
+            Self::Refused => &kinds::REFUSED,
             Self::NotReady(_) => &kinds::NOT_READY,
         }
     }
@@ -170,6 +174,7 @@ impl Problem {
             Self::TooFast => "too many requests".into(),
             Self::Unreadable => "unreadable data".into(),
             Self::Unavailable => "the queue is not available".into(),
+            Self::Refused => "the queue takes nothing now".into(),
             Self::NotReady(_) => "not ready".into(),
         }
     }
@@ -282,6 +287,7 @@ mod tests {
             Problem::TooFast,
             Problem::Unreadable,
             Problem::Unavailable,
+            Problem::Refused,
             Problem::NotReady(vec![complaint]),
         ]
     }

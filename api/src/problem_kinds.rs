@@ -75,7 +75,9 @@ problem_kinds! {
     UNREADABLE: INTERNAL_SERVER_ERROR, "unreadable-data", "The server met data that it cannot read",
         "This version cannot read what is stored. Whoever runs the server must look.";
     UNAVAILABLE: SERVICE_UNAVAILABLE, "queue-unavailable", "The queue is not available",
-        "Redis did not answer in time or takes nothing now, so it is not known whether the request took effect. Repeating the request is safe: a repository has one live report for each place at most, a commit of a pull request one live feedback, and with the same Idempotency-Key the first answer comes again.";
+        "Redis did not answer in time, or its user lacks a right, so it is not known whether the request took effect. Repeating the request is safe: a repository has one live report for each place at most, a commit of a pull request one live feedback, and with the same Idempotency-Key the first answer comes again.";
+    REFUSED: SERVICE_UNAVAILABLE, "queue-refuses", "The queue takes nothing now",
+        "Redis is there but does not do this now, as where its memory is full, its disk cannot be written, or it is still starting. The request changed nothing. Try again later; /readyz says what is wrong.";
     NOT_READY: SERVICE_UNAVAILABLE, "not-ready", "The server is not ready",
         "The member complaints says what is wrong with Redis and what to do.";
 }

@@ -3,6 +3,7 @@
 pub mod descriptors;
 pub mod destination;
 pub mod digest;
+pub mod error;
 pub mod feedback;
 pub mod guard;
 pub mod healthcheck;
@@ -21,4 +22,5 @@ pub mod start;
 pub mod supervisor;
 pub mod telemetry;
 pub mod transition;
+pub mod trouble;
 pub mod words;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::error::causes;
 use crate::queue::{
     Address, Clock, Complaint, Queue, QueueError, Role, Severity, Terms, is_certificate_refused,
 };
@@ -73,9 +74,10 @@ pub fn address(redis: &RedisSettings, response_timeout: Duration) -> Address {
 /// [`StartError`] says what to mend.
 pub async fn load_functions(address: &Address) -> Result<(), StartError> {
     let queue = Queue::new(address, Terms::default()).map_err(StartError::Redis)?;
+    let redis = host_of(&address.url);
     let loaded = async {
-        answered(|| queue.load_functions()).await?;
-        answered(|| queue.load_functions_for_people()).await
+        answered(redis, || queue.load_functions()).await?;
+        answered(redis, || queue.load_functions_for_people()).await
     };
     loaded.await.map_err(|error| match error {
         error if error.is_denied() => {
@@ -110,7 +112,8 @@ async fn ready(
     allow_unsafe: bool,
 ) -> Result<Queue, StartError> {
     let queue = Queue::new(address, terms).map_err(StartError::Redis)?;
-    let missing = answered(|| queue.missing_rights(role)).await;
+    let redis = host_of(&address.url);
+    let missing = answered(redis, || queue.missing_rights(role)).await;
     let missing = missing.map_err(|error| match error {
         error if error.is_denied() => StartError::NoFunctions(deploy_url(&address.url)),
         error => told(error),
@@ -119,7 +122,7 @@ async fn ready(
     if !missing.is_empty() {
         return Err(StartError::Rights(queue.about_rights(&missing)));
     }
-    let complaints = answered(|| queue.complaints(role)).await;
+    let complaints = answered(redis, || queue.complaints(role)).await;
     let complaints = complaints.map_err(told)?;
     let (reasons, notes): (Vec<_>, Vec<_>) = complaints
         .into_iter()
@@ -154,9 +157,17 @@ async fn load_for_people(queue: &Queue) {
 
 /// `url` as the user whose task it is to load functions has it, without a password.
 fn deploy_url(url: &Secret) -> String {
-    let (scheme, rest) = url.expose().split_once("://").unwrap_or(("redis", ""));
-    let host = rest.rsplit_once('@').map_or(rest, |(_login, host)| host);
-    format!("{scheme}://hookme_deploy:PASSWORD@{host}")
+    let scheme = url
+        .expose()
+        .split_once("://")
+        .map_or("redis", |parts| parts.0);
+    format!("{scheme}://hookme_deploy:PASSWORD@{}", host_of(url))
+}
+
+/// Where `url` leads: what stands behind the login.
+fn host_of(url: &Secret) -> &str {
+    let rest = url.expose().split_once("://").map_or("", |parts| parts.1);
+    rest.rsplit_once('@').map_or(rest, |(_login, host)| host)
 }
 
 fn told(error: QueueError) -> StartError {
@@ -172,18 +183,18 @@ fn told(error: QueueError) -> StartError {
 /// Whether asking again is of no use: the same login will be refused again.
 fn is_login_refused(error: &QueueError) -> bool {
     match error {
-        QueueError::Unavailable { source, .. } => source
-            .as_ref()
-            .is_some_and(|source| source.kind() == redis::ErrorKind::AuthenticationFailed),
-        QueueError::Refused { .. } => {
-            matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+        QueueError::Refused { source, .. } => {
+            source.kind() == redis::ErrorKind::AuthenticationFailed
+                || matches!(source.code(), Some("NOAUTH" | "WRONGPASS"))
         }
-        QueueError::Failed { .. } | QueueError::Corrupt { .. } => false,
+        QueueError::Unavailable { .. } | QueueError::Failed { .. } | QueueError::Corrupt { .. } => {
+            false
+        }
     }
 }
 
-/// What Redis says to `ask`, as soon as it answers.
-async fn answered<T, A>(ask: impl Fn() -> A) -> Result<T, QueueError>
+/// What Redis says to `ask`, as soon as it answers. `redis` is where it is, for people.
+async fn answered<T, A>(redis: &str, ask: impl Fn() -> A) -> Result<T, QueueError>
 where
     A: Future<Output = Result<T, QueueError>>,
 {
@@ -198,7 +209,12 @@ where
                     && !is_certificate_refused(&error) =>
             {
                 if !told {
-                    tracing::warn!(%error, patience_s = PATIENCE.as_secs(), "waiting for redis");
+                    tracing::warn!(
+                        redis,
+                        error = causes(&error),
+                        patience_s = PATIENCE.as_secs(),
+                        "waiting for redis"
+                    );
                     told = true;
                 }
                 tokio::time::sleep(AGAIN).await;

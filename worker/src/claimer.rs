@@ -12,7 +12,9 @@ use futures_util::FutureExt;
 use hookme_shared::queue::{
     BATCH_MAX, Batch, ClaimRequest, Claimed, Next, Queue, QueueError, Settlement,
 };
+use hookme_shared::span::whole_ms;
 use hookme_shared::supervisor::words_of;
+use hookme_shared::trouble::Trouble;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -62,6 +64,7 @@ impl<H: Handle> Claimer<H> {
         let mut round = Round {
             turn: 0,
             away: AWAY_MIN,
+            trouble: Trouble::default(),
             when_empty: false,
             unanswered: None,
         };
@@ -152,7 +155,7 @@ impl<H: Handle> Claimer<H> {
             Err(error) => {
                 round.failed(&error, request.request, sent);
                 let wait = round.away.mul_f64(rand::random_range(0.75..1.0));
-                if round.away == AWAY_MIN {
+                if round.trouble.is_news(&error) {
                     if error.passes() {
                         tracing::warn!(%error, "redis gives no jobs; it is asked again until it does");
                     } else {
@@ -249,6 +252,7 @@ const ALONE_FROM: u32 = 3;
 struct Round {
     turn: u32,
     away: Duration,
+    trouble: Trouble,
     when_empty: bool,
     /// A request that Redis may have granted without our knowing, and when it was
     /// sent first. A later round has as many permits at least: nothing starts
@@ -280,6 +284,9 @@ impl Round {
             .turn
             .wrapping_add(u32::try_from(batch.jobs.len()).unwrap_or(0));
         self.away = AWAY_MIN;
+        if let Some(away) = self.trouble.end() {
+            tracing::info!(away_ms = whole_ms(away), "redis gives jobs again");
+        }
         self.when_empty = batch.next == Next::WhenEmpty;
     }
 }

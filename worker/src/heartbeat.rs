@@ -7,8 +7,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use hookme_shared::error::causes;
 use hookme_shared::queue::{Address, BATCH_MAX, Queue, QueueError, Renewed, Terms};
 use hookme_shared::span::whole_ms;
+use hookme_shared::trouble::Trouble;
 use tokio_util::sync::CancellationToken;
 
 use crate::leases::{Leases, Stop};
@@ -60,22 +62,18 @@ impl Heartbeat {
 
     async fn beat(&self, queue: &Queue) {
         let lease = self.terms.lease;
-        let mut away_since: Option<Instant> = None;
+        let trouble = Trouble::default();
         loop {
             let wait = match self.renew(queue).await {
                 Ok(()) => {
-                    if let Some(since) = away_since.take() {
-                        tracing::info!(
-                            away_ms = whole_ms(since.elapsed()),
-                            "leases are renewed again"
-                        );
+                    if let Some(away) = trouble.end() {
+                        tracing::info!(away_ms = whole_ms(away), "leases are renewed again");
                     }
                     lease / BEATS
                 }
                 Err(error) => {
-                    if away_since.is_none() {
-                        tracing::warn!(%error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "leases could not be renewed");
-                        away_since = Some(Instant::now());
+                    if trouble.is_news(&error) {
+                        tracing::warn!(error = causes(&error), "leases could not be renewed");
                     }
                     lease / (BEATS * HASTE)
                 }

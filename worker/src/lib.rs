@@ -41,6 +41,7 @@ use hookme_shared::destination::Destination;
 use hookme_shared::queue::{Queue, Role};
 use hookme_shared::start::{StartError, address, ready_queue};
 use hookme_shared::supervisor::{Supervisor, TaskFailure};
+use hookme_shared::trouble::Trouble;
 use tokio::net::TcpListener;
 
 use crate::commenter::Commenter;
@@ -159,6 +160,7 @@ fn handler(
         courier: courier.clone(),
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,
+        room: Trouble::default(),
     };
     let commenter = Commenter {
         queue: queue.clone(),

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use axum::{Json, Router};
 use hookme_shared::keyless::{self, AllowedHosts, Refusal};
-use hookme_shared::queue::{Queue, Role};
+use hookme_shared::queue::{Complaint, Queue, Role};
 use hookme_shared::serve::{self, Bounds};
 use hookme_shared::supervisor::Supervisor;
 use serde_json::json;
@@ -101,32 +101,21 @@ async fn lives(State(context): State<Context>) -> Response {
 }
 
 async fn ready(State(context): State<Context>) -> Response {
-    match context.queue.complaints(Role::Worker).await {
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
-        Ok(complaints) => {
-            let mut reasons = complaints.iter();
-            let status = if reasons.any(|reason| reason.forbids_ready(context.allow_unsafe)) {
-                StatusCode::SERVICE_UNAVAILABLE
-            } else {
-                StatusCode::OK
-            };
-            let lines = complaints.iter().fold(String::new(), |lines, complaint| {
-                lines
-                    + &complaint.text
-                    + "
-"
-            });
-            (
-                status,
-                if lines.is_empty() {
-                    "ok\n".to_owned()
-                } else {
-                    lines
-                },
-            )
-                .into_response()
-        }
+    let looked = context.queue.complaints(Role::Worker).await;
+    let complaints = looked.unwrap_or_else(|error| vec![Complaint::of(&error)]);
+    if complaints.is_empty() {
+        return "ok\n".into_response();
     }
+    let mut reasons = complaints.iter();
+    let status = if reasons.any(|reason| reason.forbids_ready(context.allow_unsafe)) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::OK
+    };
+    let lines = complaints.iter().fold(String::new(), |lines, complaint| {
+        lines + &complaint.text + "\n"
+    });
+    (status, lines).into_response()
 }
 
 async fn text(State(context): State<Context>) -> Response {

@@ -4,6 +4,7 @@
 //! worker; whoever comes first does the work, and no leader is needed.
 
 use hookme_shared::queue::{BATCH_MAX, Queue};
+use hookme_shared::trouble::Trouble;
 use tokio_util::sync::CancellationToken;
 
 /// How many ticks there are to a lease, at least. The functions take a gap of
@@ -16,12 +17,16 @@ pub async fn reap(queue: Queue, done: CancellationToken) {
 }
 
 async fn reap_on(queue: &Queue) {
-    let mut is_told = false;
+    let trouble = Trouble::default();
     loop {
         let jitter = rand::random_range(0.0..1.0);
         let mut wait = (queue.terms().lease / TICKS).mul_f64(1.0 - 0.2 * jitter);
-        match queue.reap(jitter).await {
-            Ok((0, 0)) => is_told = false,
+        let reaped = queue.reap(jitter).await;
+        if reaped.is_ok() {
+            trouble.end();
+        }
+        match reaped {
+            Ok((0, 0)) => {}
             Ok((0, renewed)) => {
                 tracing::info!(
                     leases = renewed,
@@ -42,8 +47,7 @@ async fn reap_on(queue: &Queue) {
             Err(error) if error.passes() => {
                 tracing::debug!(%error, "could not look for jobs of dead workers");
             }
-            Err(error) if !is_told => {
-                is_told = true;
+            Err(error) if trouble.is_news(&error) => {
                 tracing::error!(%error, "jobs of dead workers cannot be taken back until somebody mends this");
             }
             Err(_) => {}

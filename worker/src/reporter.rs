@@ -3,6 +3,7 @@
 use hookme_shared::job::{JobId, Stage};
 use hookme_shared::names::{RepositoryName, Username};
 use hookme_shared::queue::{Advanced, Loaded, MadeReport, Queue, QueueError, Settlement};
+use hookme_shared::trouble::Trouble;
 
 use crate::courier::{Courier, Parcel};
 use crate::fetch::{Checkpoint, Fetcher};
@@ -24,6 +25,8 @@ pub struct Reporter {
     pub retry: RetryPolicy,
     /// `REPORT_MAX_BYTES`: the largest body that is sent.
     pub report_max_bytes: usize,
+    /// Whether there was no room for reports lately.
+    pub room: Trouble,
 }
 
 /// How the way to a ready body ended.
@@ -108,9 +111,14 @@ impl Reporter {
             truncated: kept.omissions.truncated,
         };
         match self.queue.keep_report(job.id, &attempt.fence, made).await? {
-            Advanced::Stored { body } => Ok(Prepared::Ready(parcel(job.id, body, kept))),
+            Advanced::Stored { body } => {
+                self.room.end();
+                Ok(Prepared::Ready(parcel(job.id, body, kept)))
+            }
             Advanced::WithoutReport { body } => {
-                tracing::warn!(job.id = %job.id, "there is no room to keep the report; a retry will fetch it again");
+                if self.room.is_news_of("no room") {
+                    tracing::warn!(job.id = %job.id, "there is no room to keep reports; until there is, a retry fetches its report again");
+                }
                 Ok(Prepared::Ready(parcel(job.id, body, kept)))
             }
             Advanced::Lost => Ok(Prepared::Lost),

@@ -3,8 +3,9 @@
 //! Successes are gathered while a call to Redis is under way, and sent together with
 //! the next one; any other end has a call of its own. While Redis does not answer, or
 //! does not do it now, an end is kept and sent again with the same fence, which does no
-//! harm; the heartbeat goes on renewing its lease. What Redis fails is tried alone, so that
-//! it keeps no other end waiting, and after a few tries left to its lease.
+//! harm; the heartbeat goes on renewing its lease. So it is where the Redis user lacks a
+//! right, as no end is better off. What Redis fails otherwise is tried alone, so that it keeps
+//! no other end waiting, and after a few tries left to its lease.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use futures_util::stream::{self, StreamExt};
 use hookme_shared::job::{Fence, JobId};
 use hookme_shared::queue::{AttemptEnd, BATCH_MAX, Queue, QueueError, Settled, Settlement};
 use hookme_shared::span::whole_ms;
+use hookme_shared::trouble::Trouble;
 use tokio::sync::mpsc::{self, error::SendError};
 
 use crate::leases::Leases;
@@ -58,6 +60,7 @@ struct Settling {
     queue: Queue,
     leases: Arc<Leases>,
     metrics: Arc<Metrics>,
+    trouble: Trouble,
 }
 
 impl Settler {
@@ -73,6 +76,7 @@ impl Settler {
                 queue,
                 leases: Arc::clone(&leases),
                 metrics,
+                trouble: Trouble::default(),
             },
         };
         let settler = Self {
@@ -142,7 +146,8 @@ impl Settling {
             .iter()
             .map(|end| ((end.id, end.fence.clone()), end.status))
             .unzip();
-        match until_answered("finish", 1, || self.queue.finish(&claims, &statuses)).await {
+        let finish = || self.queue.finish(&claims, &statuses);
+        match self.until_answered("finish", 1, finish).await {
             Ok(answers) => {
                 for ((id, fence), answer) in claims.iter().zip(answers) {
                     self.settled(*id, fence, &Settlement::Finish, answer);
@@ -165,7 +170,8 @@ impl Settling {
             settlement: &settlement,
             status,
         };
-        match until_answered("settle", TRIES_MAX, || self.queue.settle(id, &fence, end)).await {
+        let settle = || self.queue.settle(id, &fence, end);
+        match self.until_answered("settle", TRIES_MAX, settle).await {
             Ok(answer) => self.settled(id, &fence, &settlement, answer),
             Err(error) => self.given_up(id, &fence, &error),
         }
@@ -204,29 +210,45 @@ impl Settling {
         tracing::error!(job.id = %id, %error, "a job could not be settled; it comes back when its lease runs out");
         self.leases.forget(id, fence);
     }
-}
 
-/// Calls again, with the same arguments, for as long as Redis does not answer, or does not
-/// do it now. What it fails is called `tries` times, 1 or more; an answer that cannot be
-/// understood once.
-async fn until_answered<T, F: Future<Output = Result<T, QueueError>>>(
-    operation: &str,
-    tries: u32,
-    mut call: impl FnMut() -> F,
-) -> Result<T, QueueError> {
-    let (mut wait, mut failed) = (AGAIN_MIN, 0);
-    loop {
-        match call().await {
-            Err(error) if error.passes() => {
-                tracing::debug!(operation, %error, "no answer; the call is sent again");
+    /// Calls again, with the same arguments, for as long as Redis does not answer, does not do
+    /// it now, or denies it. What it fails is called `tries` times, 1 or more; an answer that
+    /// cannot be understood once.
+    async fn until_answered<T, F: Future<Output = Result<T, QueueError>>>(
+        &self,
+        operation: &str,
+        tries: u32,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, QueueError> {
+        let (mut wait, mut failed) = (AGAIN_MIN, 0);
+        loop {
+            match call().await {
+                Ok(answer) => {
+                    if let Some(waited) = self.trouble.end() {
+                        tracing::info!(waited_ms = whole_ms(waited), "jobs are settled again");
+                    }
+                    return Ok(answer);
+                }
+                Err(error) if error.meets_all_jobs() => self.waits(operation, &error),
+                Err(error @ QueueError::Failed { .. }) if failed + 1 < tries => {
+                    failed += 1;
+                    tracing::debug!(operation, %error, failed, "the call failed; it is sent again");
+                }
+                Err(error) => return Err(error),
             }
-            Err(error @ QueueError::Failed { .. }) if failed + 1 < tries => {
-                failed += 1;
-                tracing::debug!(operation, %error, failed, "the call failed; it is sent again");
-            }
-            answered => return answered,
+            tokio::time::sleep(wait.mul_f64(rand::random_range(0.75..1.0))).await;
+            wait = (wait * 2).min(AGAIN_MAX);
         }
-        tokio::time::sleep(wait.mul_f64(rand::random_range(0.75..1.0))).await;
-        wait = (wait * 2).min(AGAIN_MAX);
+    }
+
+    fn waits(&self, operation: &str, error: &QueueError) {
+        if !self.trouble.is_news(error) {
+            return;
+        }
+        if error.is_denied() {
+            tracing::error!(operation, %error, "jobs are not settled until the Redis user has its rights, see /readyz; their ends are kept and sent again");
+        } else {
+            tracing::warn!(operation, %error, "jobs are not settled until redis does it; their ends are kept and sent again");
+        }
     }
 }

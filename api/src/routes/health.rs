@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use hookme_shared::queue::Role;
+use hookme_shared::queue::{Complaint, Role};
 
 use super::Api;
 use crate::answers::{Alive, ComplaintAnswer, Ready};
@@ -40,10 +40,12 @@ pub(super) async fn livez() -> Json<Alive> {
     ),
 )]
 pub(super) async fn readyz(State(api): State<Arc<Api>>) -> Result<Json<Ready>, Problem> {
-    let complaints = api
+    let looked = api
         .patience
-        .wait("complaints", api.queue.complaints(Role::Api))
-        .await?;
+        .ask("complaints", api.queue.complaints(Role::Api));
+    let complaints = looked
+        .await
+        .unwrap_or_else(|error| vec![Complaint::of(&error)]);
     let allow_unsafe = api.settings.allow_unsafe_redis;
     let mut reasons = complaints.iter();
     if reasons.any(|reason| reason.forbids_ready(allow_unsafe)) {

@@ -165,7 +165,11 @@ async fn without_redis_every_question_to_the_queue_is_answered_soon_with_503() {
     ] {
         let started = Instant::now();
         let asked = request(method, &path).body(Body::from(TASK)).unwrap();
-        let response = assert_problem(asked, 503, "the queue is not available").await;
+        let told = match &*path {
+            "/readyz" => "not ready",
+            _ => "the queue is not available",
+        };
+        let response = assert_problem(asked, 503, told).await;
         assert!(
             started.elapsed() < SOON,
             "{method} {path} took {:?}",

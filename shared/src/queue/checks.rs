@@ -51,6 +51,21 @@ impl Complaint {
         Self::new(Severity::Note, text)
     }
 
+    /// What is told where Redis could not even be looked at.
+    #[must_use]
+    pub fn of(error: &QueueError) -> Self {
+        let text = match error {
+            QueueError::Unavailable { .. } => {
+                "Redis at REDIS_URL does not answer; is it running and reachable from here?"
+                    .to_owned()
+            }
+            QueueError::Refused { .. } | QueueError::Failed { .. } | QueueError::Corrupt { .. } => {
+                error.to_string()
+            }
+        };
+        Self::new(Severity::NotNow, text)
+    }
+
     /// Whether it keeps a program from starting; `allow_unsafe` is the operator's choice.
     #[must_use]
     pub fn forbids_start(&self, allow_unsafe: bool) -> bool {
@@ -73,6 +88,8 @@ impl Complaint {
 #[derive(Debug, Default)]
 pub(super) struct WriteProbe(Mutex<Option<(Instant, Result<(), QueueError>)>>);
 
+/// What is said of functions that are not there and that the user may not load.
+const ABOUT_LOADING: &str = "the queue's functions are not in this Redis, so that all jobs wait, and the user of REDIS_URL may not load them; somebody who may loads them with: api --load-functions";
 /// How long one try to write is good for.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long what was written stays.
@@ -83,7 +100,12 @@ impl Queue {
     /// persistence and settings, and whether Redis takes writes. Empty when all is well;
     /// where a right is missing, nothing else is looked at.
     pub async fn complaints(&self, role: Role) -> Result<Vec<Complaint>, QueueError> {
-        let missing = self.missing_rights(role).await?;
+        let missing = match self.missing_rights(role).await {
+            Err(error) if error.is_denied() => {
+                return Ok(vec![Complaint::new(Severity::NotNow, ABOUT_LOADING)]);
+            }
+            missing => missing?,
+        };
         if !missing.is_empty() {
             return Ok(vec![Complaint::unsafe_because(self.about_rights(&missing))]);
         }

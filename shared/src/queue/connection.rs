@@ -112,12 +112,16 @@ impl Connections {
         let Some(error) = error else { return };
         if error.is_unrecoverable_error() || error.code() == Some("READONLY") {
             self.drop_hot(number);
-        } else if error.is_timeout()
-            && self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= TIMEOUTS_MAX
-        {
-            self.timeouts.store(0, Ordering::Relaxed);
-            tracing::warn!("redis only times out on this connection; it is replaced");
-            self.drop_hot(number);
+        } else if error.is_timeout() {
+            let timeouts = self.timeouts.fetch_add(1, Ordering::Relaxed) + 1;
+            if timeouts == TIMEOUTS_MAX {
+                tracing::warn!(
+                    "redis only times out on this connection; it is replaced, again and again until an answer comes"
+                );
+            }
+            if timeouts.is_multiple_of(TIMEOUTS_MAX) {
+                self.drop_hot(number);
+            }
         }
     }
 

@@ -64,17 +64,39 @@ impl QueueError {
         }
     }
 
-    /// Whether Redis refused it because the user lacks a right. Redis checks the commands
-    /// inside of a function too.
+    /// In a word or two what kind of trouble it is: Redis's code, if it answered with one.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::Unavailable { .. } => "no answer",
+            Self::Refused { source, .. } | Self::Failed { source, .. } => {
+                source.code().unwrap_or("ERR")
+            }
+            Self::Corrupt { .. } => "not understood",
+        }
+    }
+
+    /// Whether Redis refused it because the user lacks a right that all such calls need.
+    /// Redis checks the commands inside of a function too. A key inside of a function that
+    /// the user may not touch is one job's matter, and none of these.
     #[must_use]
     pub fn is_denied(&self) -> bool {
         match self {
             Self::Failed { source, .. } => {
-                source.code() == Some("NOPERM")
-                    || source.detail().is_some_and(|text| text.contains(DENIED))
+                let text = source.detail().unwrap_or_default();
+                let is_one_key =
+                    text.contains("script") && text.contains("a key") || text.contains(KEY_DENIED);
+                !is_one_key && (source.code() == Some("NOPERM") || text.contains(DENIED))
             }
             Self::Unavailable { .. } | Self::Refused { .. } | Self::Corrupt { .. } => false,
         }
+    }
+
+    /// Whether every job would meet it: Redis is away, does not do it now, or its user
+    /// lacks a right. Then the caller waits, and no job pays for it.
+    #[must_use]
+    pub fn meets_all_jobs(&self) -> bool {
+        self.passes() || self.is_denied()
     }
 
     /// Whether the caller can only wait: Redis is away, or does not do it now.
@@ -87,8 +109,10 @@ impl QueueError {
     }
 }
 
-/// The words of a function that met a command which its user may not send, in Redis 7.0.
+/// The words of a function that met a command which its user may not send, in Redis 7.0,
+/// and a key that it may not touch.
 const DENIED: &str = "can't run this command or subcommand";
+const KEY_DENIED: &str = "can't access at least one of the keys";
 
 /// The codes of what Redis does not do now, and may do later. Every other code is of an
 /// error that stays. Source: Redis's `server.c` and `cluster.c`, version 7.0.
@@ -134,6 +158,11 @@ pub(super) fn classify(operation: &'static str, error: RedisError) -> QueueError
                 }
             }
         }
+        // A connection was not made, and nothing was sent on it.
+        ErrorKind::AuthenticationFailed => QueueError::Refused {
+            operation,
+            source: error,
+        },
         ErrorKind::Parse | ErrorKind::UnexpectedReturnType => QueueError::Corrupt {
             operation,
             detail: error.to_string(),
@@ -154,6 +183,9 @@ pub(super) fn is_function_missing(error: &RedisError) -> bool {
 
 /// Redis's words, in short: the code and what follows it.
 fn words(error: &RedisError) -> String {
+    if error.kind() == ErrorKind::AuthenticationFailed {
+        return "the user or the password of REDIS_URL is refused".to_owned();
+    }
     let code = error.code().unwrap_or_default();
     let detail = error.detail().unwrap_or_default();
     format!("{code} {detail}").trim().to_owned()
@@ -214,11 +246,38 @@ mod tests {
         }
     }
 
+    /// As Redis 7.0 and 7.4 say it.
     #[test]
     fn a_missing_right_is_known_by_its_code_or_by_a_functions_words() {
-        assert!(answered("NOPERM this user has no permissions").is_denied());
-        assert!(answered("ERR The user executing the script can't run this command or subcommand script: x, on @user_function:1.").is_denied());
-        assert!(!answered("WRONGTYPE Operation against a key").is_denied());
+        for line in [
+            "NOPERM this user has no permissions to run the 'fcall' command",
+            "NOPERM this user has no permissions to access one of the keys used as arguments",
+            "NOPERM No permissions to access a key",
+            "ERR The user executing the script can't run this command or subcommand script: x, on @user_function:1.",
+            "NOPERM ACL failure in script: User w has no permissions to run the 'zadd' command",
+        ] {
+            let error = answered(line);
+            assert!(error.is_denied() && error.meets_all_jobs(), "{error:?}");
+        }
+        for line in [
+            "WRONGTYPE Operation against a key",
+            "ERR The user executing the script can't access at least one of the keys mentioned in the command arguments script: x, on @user_function:1.",
+            "NOPERM ACL failure in script: No permissions to access a key",
+        ] {
+            let error = answered(line);
+            assert!(!error.is_denied() && !error.meets_all_jobs(), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_login_that_is_refused_is_waited_for_and_told() {
+        let error = RedisError::from((ErrorKind::AuthenticationFailed, "x"));
+        let error = classify("claim", error);
+        assert!(error.passes() && error.kind() == "ERR", "{error:?}");
+        assert_eq!(
+            error.to_string(),
+            "redis does not do claim now: the user or the password of REDIS_URL is refused"
+        );
     }
 
     #[test]

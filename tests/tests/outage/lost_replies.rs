@@ -178,6 +178,24 @@ async fn a_permit_or_a_probe_whose_grant_was_lost_on_the_way_is_given_back() {
     }
 }
 
+#[tokio::test]
+async fn a_turn_to_ask_github_that_was_lost_on_the_way_is_given_back() {
+    let options = SiteOptions {
+        proxy: true,
+        ..SiteOptions::default()
+    };
+    let options = options
+        .with("GITHUB_CACHE_MAX_BYTES", "67108864")
+        .with("GITHUB_TIMEOUT", LONG_TIMEOUT);
+    let site = Site::start(options).await.unwrap();
+    lose(&site, Lost::Reply, "github_look");
+    let id = site.submit(OWNER, "hello").await.unwrap();
+    site.all_ended(PATIENCE).await.unwrap();
+    assert_eq!(site.proxy.as_ref().unwrap().dropped(), 1);
+    let end = end_of(&site, id).await;
+    assert_eq!((end.state, end.failures), (State::Succeeded, 0));
+}
+
 /// Makes the receiver's origin one that failed, so that the next delivery is the probe.
 async fn half_open(site: &Site) {
     let mut redis = site.connection().await.unwrap();

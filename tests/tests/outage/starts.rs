@@ -21,6 +21,8 @@ async fn ends_at_once(name: &str, redis_url: &str) {
     let program = Program::start(name, &environment).unwrap();
     let waits = program.wait_for_log("waiting for redis", PATIENCE);
     waits.await.unwrap();
+    let (_, place) = redis_url.split_once("://").unwrap();
+    assert!(program.log().contains(place), "{}", program.log());
     program.terminate().unwrap();
     let status = program.wait(SOON).await.unwrap();
     assert_eq!(status.code(), Some(0), "{name}: {}", program.log());

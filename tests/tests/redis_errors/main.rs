@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod cluster;
+mod login;
 mod memory;
 mod settling;
 mod types;

@@ -11,6 +11,8 @@ use super::{PATIENCE, look};
 
 const REPORTS: usize = 20;
 const COMMENTS: u32 = 3;
+/// Warnings of a worker while memory is full: one for each help, and that it does not sign.
+const TOLD_MAX: usize = 6;
 
 /// Sets the memory that Redis may use, in bytes; 0 is all.
 async fn limit_memory(redis: &mut MultiplexedConnection, bytes: u64) {
@@ -68,6 +70,10 @@ async fn a_backlog_drains_with_memory_full_from_the_first_claim_on() {
     let worker = site.start_worker(&environment).unwrap();
     Site::ready(&worker).await.unwrap();
     site.all_ended(PATIENCE).await.unwrap();
+    // Each help that is refused is told once, not for each job.
+    let log = worker.log();
+    let told = log.lines().filter(|line| line.contains("WARN")).count();
+    assert!(told <= TOLD_MAX, "{told} lines: {log}");
     for id in ids {
         let told = site.job(id).await.unwrap();
         assert_eq!(told.job.state, State::Succeeded, "{told:?}");

@@ -1,11 +1,17 @@
 //! A Redis that takes no writes for a while, and one whose user lacks a right.
 
+use std::time::Duration;
+
 use hookme_shared::job::State;
+use hookme_tests::receiver::Answer;
 use hookme_tests::redis_server::{Persistence, RedisOptions};
-use hookme_tests::site::{Site, SiteOptions};
+use hookme_tests::site::{Site, SiteOptions, total};
 use hookme_tests::{RedisServer, eventually};
 
 use super::{PATIENCE, look};
+
+/// Within this the functions are flushed once the receiver has its requests.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// What `/readyz` says, with the status.
 async fn readiness(url: &str) -> (u16, String) {
@@ -14,7 +20,7 @@ async fn readiness(url: &str) -> (u16, String) {
 }
 
 /// Waits until `/readyz` answers with that status, and returns what it says.
-async fn ready_with(url: &str, status: u16) -> String {
+pub(super) async fn ready_with(url: &str, status: u16) -> String {
     let said = eventually(PATIENCE, "another readiness", async || {
         let (now, text) = readiness(url).await;
         if now == status { Ok(text) } else { Err(text) }
@@ -126,14 +132,68 @@ async fn a_right_that_is_taken_away_under_load_costs_no_job_and_shows_on_readyz(
         rights(&format!("+{right}")).await;
         ready_with(&ready, 200).await;
     }
-    site.all_ended(PATIENCE).await.unwrap();
-    for id in ids {
-        let told = site.job(id).await.unwrap();
+    let counts = site.all_ended(PATIENCE).await.unwrap();
+    assert_eq!(total(&counts, "crashed"), 0, "{counts:?}");
+    for id in &ids {
+        let told = site.job(*id).await.unwrap();
         assert_eq!(
             (told.job.state, told.job.failures),
             (State::Succeeded, 0),
             "{told:?}"
         );
     }
+    assert_eq!(site.receiver.deliveries().len(), ids.len());
     assert_eq!(site.left_over_keys().await.unwrap(), [""; 0]);
+}
+
+#[tokio::test]
+async fn functions_that_are_gone_where_the_worker_may_not_load_them_cost_no_second_delivery() {
+    const JOBS: usize = 8;
+    let operator = format!("127.0.0.1:{}", hookme_tests::process::free_port().unwrap());
+    let options = SiteOptions {
+        workers: 0,
+        ..SiteOptions::default()
+    };
+    let options = options
+        .with("RETRY_MAX_ATTEMPTS", "0")
+        .with("LEASE", "15000")
+        .with("WORKER_CONCURRENCY", &JOBS.to_string());
+    let site = Site::start(options).await.unwrap();
+    let mut redis = site.connection().await.unwrap();
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER")
+        .arg("w")
+        .arg(&["on", ">secret", "~*", "&*"]);
+    user.arg(&["+@all", "-function"]);
+    user.exec_async(&mut redis).await.unwrap();
+    let url = site.redis.url_of("w:secret");
+    let worker = site
+        .start_worker(&[("REDIS_URL", &url), ("OPERATOR_LISTEN", &operator)])
+        .unwrap();
+    Site::ready(&worker).await.unwrap();
+    site.receiver.answer(vec![Answer::Slow(SLOW, 200); JOBS]);
+    for number in 0..JOBS {
+        let name = format!("hello-{number}");
+        site.submit("octocat", &name).await.unwrap();
+    }
+    site.receiver.wait_for(JOBS, PATIENCE).await.unwrap();
+
+    let mut flush = redis::cmd("FUNCTION");
+    flush.arg("FLUSH").exec_async(&mut redis).await.unwrap();
+    let waits = worker.wait_for_log("jobs are not settled until", PATIENCE);
+    waits.await.unwrap();
+    let ready = format!("http://{operator}/readyz");
+    let said = ready_with(&ready, 503).await;
+    assert!(said.contains("--load-functions"), "{said}");
+    // Every job has ended by now as far as its worker knows. The API loads the functions.
+    let settled = worker.wait_for_log("jobs are settled again", PATIENCE);
+    site.submit("octocat", "another").await.unwrap();
+    settled.await.unwrap();
+    ready_with(&ready, 200).await;
+    let counts = site.all_ended(PATIENCE).await.unwrap();
+    assert_eq!(total(&counts, "succeeded"), JOBS as u64 + 1, "{counts:?}");
+    assert_eq!(total(&counts, "crashed"), 0, "{counts:?}");
+    assert_eq!(site.receiver.deliveries().len(), JOBS + 1);
+    let told = worker.log().matches("jobs are not settled until").count();
+    assert_eq!(told, 1, "{}", worker.log());
 }

@@ -10,6 +10,7 @@ use hookme_shared::queue::{
 };
 use hookme_shared::span::whole_ms;
 use hookme_shared::supervisor::Supervisor;
+use hookme_shared::trouble::Trouble;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Closed, Message, Permit, Waiting, ended, words};
@@ -39,6 +40,7 @@ pub(super) struct DestinationsTask {
     waiting: VecDeque<Waiting>,
     returns: Vec<(Return, Option<oneshot::Sender<()>>)>,
     again: Duration,
+    trouble: Trouble,
 }
 
 impl DestinationsTask {
@@ -59,6 +61,7 @@ impl DestinationsTask {
             waiting: VecDeque::new(),
             returns: Vec::new(),
             again: AGAIN_MIN,
+            trouble: Trouble::default(),
         }
     }
 
@@ -107,7 +110,10 @@ impl DestinationsTask {
         }
         .await;
         match outcome {
-            Ok(()) => self.again = AGAIN_MIN,
+            Ok(()) => {
+                self.again = AGAIN_MIN;
+                self.trouble.end();
+            }
             Err(error) => {
                 self.give_up(&error);
                 tokio::time::sleep(self.again).await;
@@ -118,13 +124,17 @@ impl DestinationsTask {
 
     /// Redis did not say what may start: nobody waits for it, and nothing is sent.
     fn give_up(&mut self, error: &QueueError) {
+        let (open, is_news) = (self.returns.len(), self.trouble.is_news(error));
         if error.passes() {
-            tracing::warn!(%error, open = self.returns.len(), "redis does not answer for deliveries; what is open is told again");
+            if is_news {
+                tracing::warn!(%error, open, "redis does not answer for deliveries; what is open is told again until it does");
+            }
         } else {
             // Told again they would meet the same, and there would be ever more of
             // them. They end with their terms.
-            let lost = self.returns.len();
-            tracing::error!(%error, lost, "what redis holds of origins cannot be used; deliveries are not given back");
+            if is_news {
+                tracing::error!(%error, open, "nothing is sent to receivers until somebody mends this; deliveries that have ended count as under way until their terms are over");
+            }
             self.returns.clear();
         }
         for waiting in self.waiting.drain(..) {

@@ -5,14 +5,15 @@
 //! and after that with a question that costs nothing of the hour if it still holds.
 //! With another token it is used only after GitHub said so to that token.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue};
+use hookme_shared::queue::{Asker, Keep, KeptAnswer, Looked, Queue, QueueError};
 use hookme_shared::supervisor::Supervisor;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, LINK, LOCATION};
 use serde::de::IgnoredAny;
 
-use super::help::helped;
+use super::help::Help;
 use super::patience::Patience;
 use super::{Failure, Turn, link};
 use crate::pack;
@@ -36,6 +37,7 @@ pub(super) struct Answers {
     pub(super) term: Duration,
     /// Ends the asking of those who were dropped.
     pub(super) supervisor: Supervisor,
+    pub(super) help: Arc<Help>,
 }
 
 /// What is known before GitHub is asked.
@@ -56,13 +58,14 @@ pub(super) struct Kept {
     pub(super) body: Vec<u8>,
 }
 
-/// The one who asks. Dropping it lets another ask.
+/// The one who asks, or may be. Dropping it lets another ask.
 pub(super) struct Asking {
     asker: Asker,
     keep: Keep,
     stale: Option<(KeptAnswer, Kept)>,
     queue: Queue,
     supervisor: Supervisor,
+    /// Whether others may wait for its end.
     open: bool,
 }
 
@@ -75,10 +78,11 @@ impl Answers {
         bytes_max: usize,
         mut patience: Patience,
     ) -> Result<Known, Failure> {
-        let asker = self.asker(hash);
+        let mut asking = self.asking(hash);
         loop {
-            let looked = self.queue.github_look(&asker, self.term).await;
-            let Some(looked) = helped("GitHub's cached answer cannot be looked up", looked)? else {
+            let looked = asking.look(self.term).await;
+            let what = "GitHub's cached answers cannot be looked up";
+            let Some(looked) = self.help.helped(what, looked)? else {
                 return Ok(Known::Unkept);
             };
             match looked {
@@ -89,10 +93,10 @@ impl Answers {
                     });
                 }
                 Looked::Stale(answer) => {
-                    let stale = unpack(&answer, bytes_max).map(|kept| (answer, kept));
-                    return Ok(Known::Ask(self.asking(asker, stale)));
+                    asking.stale = unpack(&answer, bytes_max).map(|kept| (answer, kept));
+                    return Ok(Known::Ask(asking));
                 }
-                Looked::Missing => return Ok(Known::Ask(self.asking(asker, None))),
+                Looked::Missing => return Ok(Known::Ask(asking)),
                 Looked::Asked => {
                     if !patience.look_again().await {
                         let reason = "it waits for an answer that another job asks GitHub for";
@@ -105,44 +109,48 @@ impl Answers {
 
     /// The turn to ask for what this hash stands for, if nobody else has it.
     pub(super) async fn turn(&self, hash: String) -> Result<Option<Turn>, Failure> {
-        let asker = self.asker(hash);
-        let looked = self.queue.github_look(&asker, self.term).await;
-        Ok(
-            match helped(
-                "others cannot be kept from asking GitHub for the same names",
-                looked,
-            )? {
-                Some(Looked::Asked) => None,
-                Some(_) => Some(Turn(Some(self.asking(asker, None)))),
-                None => Some(Turn(None)),
-            },
-        )
+        let mut asking = self.asking(hash);
+        let looked = asking.look(self.term).await;
+        let what = "others cannot be kept from asking GitHub for the same names";
+        Ok(match self.help.helped(what, looked)? {
+            Some(Looked::Asked) => None,
+            Some(_) => Some(Turn(Some(asking))),
+            None => Some(Turn(None)),
+        })
     }
 
-    fn asker(&self, hash: String) -> Asker {
-        Asker {
-            hash,
-            token: self.token.clone(),
-            name: format!("{:016x}", rand::random::<u64>()),
-        }
-    }
-
-    fn asking(&self, asker: Asker, stale: Option<(KeptAnswer, Kept)>) -> Box<Asking> {
+    fn asking(&self, hash: String) -> Box<Asking> {
         Box::new(Asking {
-            asker,
+            asker: Asker {
+                hash,
+                token: self.token.clone(),
+                name: format!("{:016x}", rand::random::<u64>()),
+            },
             keep: Keep {
                 ttl: TTL,
                 max_bytes: self.max_bytes,
             },
-            stale,
+            stale: None,
             queue: self.queue.clone(),
             supervisor: self.supervisor.clone(),
-            open: true,
+            open: false,
         })
     }
 }
 
 impl Asking {
+    /// Looks for the answer, and whether it is our turn to ask for it. Until Redis says
+    /// otherwise it may be, though the reply is lost or nobody waits for it any more.
+    async fn look(&mut self, term: Duration) -> Result<Looked, QueueError> {
+        self.open = true;
+        let looked = self.queue.github_look(&self.asker, term).await;
+        self.open = !matches!(
+            looked,
+            Ok(Looked::Fresh(_) | Looked::Asked) | Err(QueueError::Refused { .. })
+        );
+        looked
+    }
+
     /// The headers that make the request a question whether the kept answer holds.
     pub(super) fn condition(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();

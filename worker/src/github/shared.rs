@@ -1,7 +1,7 @@
 //! What makes a worker's door to GitHub one of many: the identity that all share,
 //! its governor, the kept answers, and the known names.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hookme_shared::digest::short_hash;
@@ -15,7 +15,7 @@ use url::Url;
 use super::address::Address;
 use super::answers::{Answers, Known};
 use super::governor::Governor;
-use super::help::helped;
+use super::help::Help;
 use super::identity::{self, Account};
 use super::patience::{PATIENCE, Patience};
 use super::sender::Sender;
@@ -50,6 +50,7 @@ pub(super) struct Shared {
     first: Governor,
     governor: OnceLock<Governor>,
     asking_who: Mutex<()>,
+    help: Arc<Help>,
 }
 
 impl Shared {
@@ -62,12 +63,14 @@ impl Shared {
         let host = identity::host(&settings.api_url);
         let token = identity::fingerprint(settings.authorization.as_ref());
         let term = settings.timeout + TERM_MORE;
+        let help = Arc::<Help>::default();
         let answers = Answers {
             queue: queue.clone(),
             max_bytes: settings.cache_max_bytes,
             token: token.clone(),
             term: PATIENCE + term,
             supervisor: supervisor.clone(),
+            help: Arc::clone(&help),
         };
         let before = identity::before_asking(&host, &token);
         let (first, task) =
@@ -84,6 +87,7 @@ impl Shared {
             first,
             governor: OnceLock::new(),
             asking_who: Mutex::new(()),
+            help,
         };
         if token.is_empty() {
             shared.is(&shared.first.identity.name);
@@ -130,7 +134,9 @@ impl Shared {
 
     pub(super) async fn known_names(&self, ids: &[u64]) -> Result<Vec<Option<String>>, Failure> {
         let names = self.queue.github_names(&self.host, ids).await;
-        let names = helped("names that are known cannot be looked up", names)?;
+        let names = self
+            .help
+            .helped("names that are known cannot be looked up", names)?;
         Ok(names.unwrap_or_else(|| vec![None; ids.len()]))
     }
 
@@ -200,7 +206,7 @@ impl Shared {
         // Known before the permit is given back: whoever gets the next one looks first.
         if let Some(name) = &name {
             let known = self.know(name).await;
-            helped(
+            self.help.helped(
                 "whose API_TOKEN this is cannot be remembered for other workers",
                 known,
             )?;
@@ -239,7 +245,8 @@ impl Shared {
     /// Whose token it is, as Redis knows it.
     async fn known(&self) -> Result<Option<String>, Failure> {
         let known = self.queue.github_identity(&self.key()).await;
-        Ok(helped("whose API_TOKEN this is cannot be looked up", known)?.flatten())
+        let what = "whose API_TOKEN this is cannot be looked up";
+        Ok(self.help.helped(what, known)?.flatten())
     }
 
     /// Nothing waits any more for what stood for the token until its user was known.

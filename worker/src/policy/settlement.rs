@@ -81,7 +81,7 @@ pub fn after_queue_error(
     let reason = error.to_string();
     match error {
         QueueError::Unavailable { .. } => Settlement::Release { reason },
-        error if error.passes() || error.is_denied() => Settlement::Defer {
+        error if error.meets_all_jobs() => Settlement::Defer {
             delay: NOT_NOW_WAIT.mul_f64(1.0 + jitter),
             reason,
         },

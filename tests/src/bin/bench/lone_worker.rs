@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Parser;
 use hookme_shared::queue::Role;
 use hookme_shared::supervisor::Supervisor;
+use hookme_shared::trouble::Trouble;
 use hookme_shared::{start, telemetry};
 use hookme_worker::courier::Courier;
 use hookme_worker::fetch::Fetcher;
@@ -44,6 +45,7 @@ pub(crate) async fn run() -> anyhow::Result<()> {
         courier: Courier::new(&settings.webhook, queue.clone(), retry, &supervisor)?,
         retry,
         report_max_bytes: settings.webhook.report_max_bytes,
+        room: Trouble::default(),
     };
     let launch = Launch {
         queue,

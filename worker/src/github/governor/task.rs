@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hookme_shared::queue::{Granted, Identity, Outcome, Pace, Queue, QueueError, Release, Want};
+use hookme_shared::trouble::Trouble;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
@@ -34,6 +35,7 @@ pub(in crate::github) struct GovernorTask {
     /// Permits that are out, and when each counts as lost.
     out: HashMap<String, Instant>,
     again: Duration,
+    trouble: Trouble,
 }
 
 impl GovernorTask {
@@ -58,6 +60,7 @@ impl GovernorTask {
             releases: Vec::new(),
             out: HashMap::new(),
             again: AGAIN_MIN,
+            trouble: Trouble::default(),
         }
     }
 
@@ -100,7 +103,10 @@ impl GovernorTask {
         }
         .await;
         match outcome {
-            Ok(()) => self.again = AGAIN_MIN,
+            Ok(()) => {
+                self.again = AGAIN_MIN;
+                self.trouble.end();
+            }
             Err(error) => {
                 self.give_up(&error);
                 tokio::time::sleep(self.again).await;
@@ -120,10 +126,13 @@ impl GovernorTask {
     /// Redis did not say what may start: nobody waits for it, and nothing is sent.
     fn give_up(&mut self, error: &QueueError) {
         lock(&self.board).free_until = None;
+        let is_news = self.trouble.is_news(error);
         if error.passes() {
             tracing::debug!(%error, "redis does not answer for GitHub's limits; nothing is sent");
         } else {
-            tracing::error!(%error, "what redis holds of GitHub's limits cannot be used; nothing is sent");
+            if is_news {
+                tracing::error!(%error, "GitHub is asked nothing until somebody mends this");
+            }
             // Told again they would meet the same, and there would be ever more of
             // them. They end with their terms.
             self.releases.clear();
