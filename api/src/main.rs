@@ -23,8 +23,8 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_millis(250);
 /// The same while the functions are loaded, which nobody waits for.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(5);
 
-fn main() -> anyhow::Result<ExitCode> {
-    block_on(work())?
+fn main() -> ExitCode {
+    block_on(work())
 }
 
 async fn work() -> anyhow::Result<ExitCode> {

@@ -2,15 +2,20 @@
 //!
 //! The words of an answer go into reasons, which people read, logs show and Redis keeps.
 //! Who answers with what was asked, as many do in errors, or with what it learned
-//! elsewhere, would carry secrets there. So every secret is known here, by being read:
-//! each [`Secret`](crate::secret::Secret), each URL of a setting, and the URL of each
-//! task. Three places ask: whoever reads an answer, before it is cut; the queue, for each
-//! reason that it stores; and the writer of the logs, for each line.
+//! elsewhere, would carry secrets there. So every secret of a setting is known here, by
+//! being read: each [`Secret`](crate::secret::Secret) is, addresses too. Three places ask:
+//! whoever makes words of an answer, before they are cut; the queue, for each reason that
+//! it stores; and the logs, for each message and each value.
 //!
-//! A secret is found as it is written and decoded: not in another alphabet, and not in
-//! pieces.
+//! What the URL of a task keeps to itself is its client's choice, who could blank any word
+//! with it. So it is hidden in what is said of that task alone.
+//!
+//! Data is left as it is: a report, a name, the address of a comment. Somebody's data may
+//! hold any word, and is not ours to change.
+//!
+//! A secret is found as it is written, decoded, and quoted as Rust does: not in another
+//! alphabet, and not in pieces.
 
-use std::collections::VecDeque;
 use std::sync::{PoisonError, RwLock};
 
 use base64::Engine;
@@ -22,23 +27,12 @@ const HIDDEN: &[u8] = b"[hidden]";
 /// The shortest text that is taken for a secret, in bytes. Shorter ones are words like
 /// `true`, which an answer may well hold by itself.
 const SECRET_MIN: usize = 8;
-/// How many secrets of tasks are known at once, the last ones: a worker holds at most a
-/// thousand jobs, and each has a few.
-const OF_TASKS_MAX: usize = 4_000;
 /// What a secret for signatures begins with.
 const SIGNING_PREFIX: &str = "whsec_";
 
-struct Known {
-    of_settings: Vec<Vec<u8>>,
-    of_tasks: VecDeque<Vec<u8>>,
-}
+static KNOWN: RwLock<Vec<Vec<u8>>> = RwLock::new(Vec::new());
 
-static KNOWN: RwLock<Known> = RwLock::new(Known {
-    of_settings: Vec::new(),
-    of_tasks: VecDeque::new(),
-});
-
-/// Words for a person, without any secret that this process knows.
+/// Words for a person, without any secret of a setting.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason(String);
 
@@ -46,8 +40,7 @@ impl Reason {
     /// `text` with every known secret replaced.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        let shown = hide(text.as_bytes(), &[]);
-        Self(String::from_utf8_lossy(&shown).into_owned())
+        Self(hide_in_text(text, &[]))
     }
 
     /// The words.
@@ -74,30 +67,14 @@ pub(crate) fn learn(text: &str) {
             }
         }
     }
+    let texts = found.iter().filter_map(|one| str::from_utf8(one).ok());
+    let quoted = texts.map(|text| text.escape_debug().to_string().into_bytes());
+    let quoted: Vec<_> = quoted.collect();
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    for secret in found {
-        if secret.len() >= SECRET_MIN && !known.of_settings.contains(&secret) {
-            known.of_settings.push(secret);
+    for secret in found.into_iter().chain(quoted) {
+        if secret.len() >= SECRET_MIN && !known.contains(&secret) {
+            known.push(secret);
         }
-    }
-}
-
-/// Learns what the URL of a task keeps to itself; what was learned long ago is forgotten.
-pub(crate) fn learn_of_task(url: &Url) {
-    let found = secrets_of(url);
-    if found.is_empty() {
-        return;
-    }
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    for secret in found {
-        if secret.len() >= SECRET_MIN {
-            // Of those that are used again the last use counts.
-            known.of_tasks.retain(|one| *one != secret);
-            known.of_tasks.push_back(secret);
-        }
-    }
-    while known.of_tasks.len() > OF_TASKS_MAX {
-        known.of_tasks.pop_front();
     }
 }
 
@@ -106,7 +83,7 @@ pub(crate) fn learn_of_task(url: &Url) {
 pub fn hide(text: &[u8], more: &[Vec<u8>]) -> Vec<u8> {
     let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
     let more = more.iter().filter(|secret| secret.len() >= SECRET_MIN);
-    let all = known.of_settings.iter().chain(&known.of_tasks).chain(more);
+    let all = known.iter().chain(more);
     let mut by_first = vec![Vec::new(); 256];
     for secret in all {
         by_first[usize::from(secret[0])].push(secret);
@@ -127,6 +104,13 @@ pub fn hide(text: &[u8], more: &[Vec<u8>]) -> Vec<u8> {
         }
     }
     shown
+}
+
+/// The same for a text.
+#[must_use]
+pub fn hide_in_text(text: &str, more: &[Vec<u8>]) -> String {
+    let shown = hide(text.as_bytes(), more);
+    String::from_utf8_lossy(&shown).into_owned()
 }
 
 /// The password before a host, as it is written and as it is meant; a bare user, which may
@@ -219,6 +203,7 @@ mod tests {
                 "bm90LWZvci1hbnlib2R5LWVsc2U=",
             ),
             ("ghp_first1, ghp_second", "ghp_second"),
+            (r#"a "quoted" one"#, r#"a \"quoted\" one"#),
             (
                 "rediss+sentinel://me:pass%2Fword-1@a:1,b:2/main",
                 "pass/word-1",
@@ -238,18 +223,6 @@ mod tests {
         for text in ["https://host/path", "a:1,b:2/main", "redis://me"] {
             assert_eq!(Reason::of(text).as_str(), text);
         }
-    }
-
-    #[test]
-    fn the_secrets_of_tasks_are_known_and_the_oldest_are_forgotten() {
-        let url = |number: usize| format!("https://host/?key=of-a-task-{number:06}-x");
-        learn_of_task(&Url::parse(&url(0)).unwrap());
-        let said = "no of-a-task-000000-x";
-        assert_eq!(Reason::of(said).as_str(), "no [hidden]");
-        for number in 1..OF_TASKS_MAX {
-            learn_of_task(&Url::parse(&url(number)).unwrap());
-        }
-        assert_eq!(Reason::of(said).as_str(), said);
     }
 
     proptest! {

@@ -4,28 +4,32 @@
 //! connections and answers the requests it has; a worker stops claiming and
 //! finishes or gives back its jobs. Both bound that time themselves.
 
+use std::fmt::Debug;
 use std::io;
+use std::process::ExitCode;
 
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+use crate::telemetry::complain;
+
 /// Added to a signal's number to make the exit code of a process that it ended,
 /// as shells have it.
 const EXIT_CODE_BASE: i32 = 128;
 
-/// Does the whole `work` of a process. When it is done nothing else is waited for: looking
-/// up a name takes a thread, which may hang longer than whoever asked the process to end
-/// waits for it.
-///
-/// # Errors
-///
-/// If the system gives no threads.
-pub fn block_on<T>(work: impl Future<Output = T>) -> io::Result<T> {
-    let runtime = Runtime::new()?;
-    let done = runtime.block_on(work);
-    runtime.shutdown_background();
-    Ok(done)
+/// Does the whole `work` of a process, and tells an error that ends it. When it is done
+/// nothing else is waited for: looking up a name takes a thread, which may hang longer than
+/// whoever asked the process to end waits for it.
+pub fn block_on<E: From<io::Error> + Debug>(
+    work: impl Future<Output = Result<ExitCode, E>>,
+) -> ExitCode {
+    let done = Runtime::new().map_err(E::from).and_then(|runtime| {
+        let done = runtime.block_on(work);
+        runtime.shutdown_background();
+        done
+    });
+    done.unwrap_or_else(|error| complain(&error))
 }
 
 /// The two signals that end a process politely: `SIGTERM`, which supervisors
@@ -89,7 +93,10 @@ mod tests {
     )]
     fn a_thread_that_hangs_does_not_hold_up_the_end() {
         let (_held, never) = mpsc::channel::<()>();
-        let work = async { drop(tokio::task::spawn_blocking(move || never.recv())) };
-        block_on(work).unwrap();
+        let work = async {
+            drop(tokio::task::spawn_blocking(move || never.recv()));
+            Ok::<_, io::Error>(ExitCode::from(3))
+        };
+        assert_eq!(block_on(work), ExitCode::from(3));
     }
 }

@@ -188,7 +188,7 @@ impl Deliverer {
             return delivery::read(status, &headers, b"");
         }
         let start = http::read_start(response, ANSWER_BYTES_MAX, self.answer_time_max).await;
-        // A receiver may say what it was asked.
+        // A receiver may say what it was asked, and the words are cut after this.
         let start = hiding::hide(&start, &hiding::secrets_of(url));
         delivery::read(status, &headers, &start)
     }

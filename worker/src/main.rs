@@ -1,5 +1,7 @@
 //! The program `worker`: settings, signals and logs around [`hookme_worker::run`].
 
+use std::process::ExitCode;
+
 use anyhow::Context;
 use clap::Parser;
 use hookme_shared::shutdown::{Signals, block_on};
@@ -9,11 +11,11 @@ use hookme_worker::settings::Arguments;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-fn main() -> anyhow::Result<()> {
-    block_on(work())?
+fn main() -> ExitCode {
+    block_on(work())
 }
 
-async fn work() -> anyhow::Result<()> {
+async fn work() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let settings = arguments.check()?;
     if arguments.healthcheck {
@@ -25,7 +27,7 @@ async fn work() -> anyhow::Result<()> {
             healthcheck::is_healthy(listen, "/livez").await?,
             "the worker is not healthy"
         );
-        return Ok(());
+        return Ok(ExitCode::SUCCESS);
     }
     telemetry::start(&settings.telemetry)?;
     let signals = Signals::listen()?;
@@ -41,5 +43,5 @@ async fn work() -> anyhow::Result<()> {
     let supervisor = Supervisor::new(shutdown.clone());
     let work = hookme_worker::run(operator, &settings, supervisor);
     signals.during(work, shutdown).await?;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }

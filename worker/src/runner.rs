@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use futures_util::FutureExt;
+use hookme_shared::hiding::{hide_in_text, secrets_of};
 use hookme_shared::job::JobId;
 use hookme_shared::queue::{QueueError, Settlement};
 use hookme_shared::supervisor::words_of;
@@ -39,22 +40,31 @@ impl<H: Handle> Runner<H> {
         let started = Instant::now();
         let (id, fence, failures) = (attempt.job.id, attempt.fence.clone(), attempt.job.failures);
         let leases = Arc::clone(&attempt.leases);
+        // What the URL of its client keeps to itself stands in no words about the job.
+        let destination = attempt.job.destination.clone();
+        let hidden = |words: &str| {
+            let secrets = destination.as_ref().map(|own| secrets_of(own.url()));
+            hide_in_text(words, &secrets.unwrap_or_default())
+        };
         tracing::debug!(job.id = %id, attempt = attempt.job.attempt, stage = %attempt.job.stage, "a job starts");
         let work = attending(self.handler.handle(attempt));
         let work = AssertUnwindSafe(work).catch_unwind();
-        let (end, status) = tokio::select! {
+        let (mut end, status) = tokio::select! {
             biased;
             stop = lease.stopped() => (at_stop(stop), None),
             result = work => match result {
                 Ok((Ok(end), status)) => (end, status),
                 Ok((Err(error), _)) => (Some(self.at_queue_error(id, &error, failures)), None),
                 Err(panic) => {
-                    let reason = format!("the worker panicked: {}", words_of(&*panic));
+                    let reason = hidden(&format!("the worker panicked: {}", words_of(&*panic)));
                     tracing::error!(job.id = %id, reason, "a job panicked");
                     (Some(self.failed(reason, failures)), None)
                 }
             },
         };
+        if let Some(reason) = end.as_mut().and_then(Settlement::reason_mut) {
+            *reason = hidden(reason);
+        }
         self.metrics.attempt_ended(end.as_ref(), started.elapsed());
         if let Some(end) = end {
             self.settler.settle(id, fence, end, status).await;

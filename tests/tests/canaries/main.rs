@@ -12,6 +12,7 @@ mod asking;
 mod requests;
 mod search;
 mod starts;
+mod words;
 
 use std::time::Duration;
 

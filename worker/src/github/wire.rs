@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, Method, Request, StatusCode};
+use reqwest::{Client, Request, StatusCode};
 
 use super::Failure;
-use hookme_shared::hiding::hide;
 
 use crate::http::{self, ClientError, ReadError};
 use crate::last_answer;
@@ -42,8 +41,6 @@ pub(super) struct Reply {
 pub(super) struct Wire {
     http: Client,
     headers: HeaderMap,
-    /// What no answer may carry on.
-    token: Vec<Vec<u8>>,
 }
 
 impl Wire {
@@ -55,11 +52,9 @@ impl Wire {
         if let Some(authorization) = &settings.authorization {
             headers.insert(AUTHORIZATION, authorization.clone());
         }
-        let token = settings.authorization.iter().map(token_of).collect();
         Ok(Self {
             http: http::github_client(settings.timeout)?,
             headers,
-            token,
         })
     }
 
@@ -70,8 +65,6 @@ impl Wire {
         request
             .headers_mut()
             .extend(headers.map(|(name, value)| (name.clone(), value.clone())));
-        // GraphQL tells its errors with 200.
-        let is_data = request.method() == Method::GET;
         last_answer::forget();
         let answer = self.http.execute(request).await;
         let mut response = answer.map_err(|error| unanswered(subject, error))?;
@@ -85,11 +78,6 @@ impl Wire {
             log_refusal(status, &headers);
             http::read_start(response, REFUSAL_BYTES_MAX, REFUSAL_TIME_MAX).await
         };
-        let body = if is_data && status.is_success() {
-            body
-        } else {
-            hide(&body, &self.token).into()
-        };
         Ok(Reply {
             status,
             headers,
@@ -97,12 +85,6 @@ impl Wire {
             at,
         })
     }
-}
-
-/// The token in the header's value, without the word before it.
-fn token_of(authorization: &HeaderValue) -> Vec<u8> {
-    let value = authorization.as_bytes();
-    value.strip_prefix(b"Bearer ").unwrap_or(value).to_vec()
 }
 
 /// The id is what GitHub's support asks for.

@@ -1,7 +1,10 @@
 //! The start of a stranger's text, made safe to show in a reason or a log line.
 
+use hookme_shared::hiding::hide;
+
 /// The start of `bytes` as at most `chars_max` characters, with `…` after it if
-/// something was left out.
+/// something was left out. Secrets of settings are [hidden](hookme_shared::hiding) first,
+/// as a piece of one would not be found later.
 ///
 /// Control characters, line separators and characters that turn the direction of
 /// a line are escaped as Rust writes them (`\n`, `\u{202e}`), so that one reason
@@ -10,7 +13,8 @@
 pub(crate) fn excerpt(bytes: &[u8], chars_max: usize) -> String {
     let mut shown = String::new();
     let mut left = chars_max;
-    for character in String::from_utf8_lossy(bytes).trim().chars() {
+    let hidden = hide(bytes, &[]);
+    for character in String::from_utf8_lossy(&hidden).trim().chars() {
         let escaped = character.escape_debug();
         let plain = matches!(character, '"' | '\'');
         let width = if plain { 1 } else { escaped.len() };

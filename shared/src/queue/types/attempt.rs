@@ -85,6 +85,19 @@ pub enum Settlement {
     },
 }
 
+impl Settlement {
+    /// The words that say why, if there are any.
+    pub fn reason_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Finish | Self::Grade(_) => None,
+            Self::Retry { reason, .. }
+            | Self::Defer { reason, .. }
+            | Self::Release { reason }
+            | Self::Bury { reason } => Some(reason),
+        }
+    }
+}
+
 /// The end of an attempt, with what its record says of it.
 #[derive(Debug, Clone, Copy)]
 pub struct AttemptEnd<'a> {
