@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use hookme_shared::queue::{Address, Queue};
 use hookme_shared::span::whole_ms;
 use hookme_shared::supervisor::{Supervisor, Task};
+use hookme_shared::trouble::Trouble;
 use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -91,6 +92,7 @@ impl Launch {
             settler,
             retry: self.retry,
             metrics: Arc::clone(&self.metrics),
+            trouble: Trouble::default(),
         });
         let claimer = Claimer {
             queue: self.queue.clone(),

@@ -12,6 +12,7 @@ use hookme_shared::hiding::{hide_in_text, secrets_of};
 use hookme_shared::job::JobId;
 use hookme_shared::queue::{QueueError, Settlement};
 use hookme_shared::supervisor::words_of;
+use hookme_shared::trouble::Trouble;
 
 use crate::handle::{Attempt, Handle, jitter};
 use crate::last_answer::attending;
@@ -32,6 +33,8 @@ pub struct Runner<H> {
     pub retry: RetryPolicy,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// What keeps attempts from going on.
+    pub trouble: Trouble,
 }
 
 impl<H: Handle> Runner<H> {
@@ -53,7 +56,10 @@ impl<H: Handle> Runner<H> {
             biased;
             stop = lease.stopped() => (at_stop(stop), None),
             result = work => match result {
-                Ok((Ok(end), status)) => (end, status),
+                Ok((Ok(end), status)) => {
+                    self.trouble.end();
+                    (end, status)
+                }
                 Ok((Err(error), _)) => (Some(self.at_queue_error(id, &error, failures)), None),
                 Err(panic) => {
                     let reason = hidden(&format!("the worker panicked: {}", words_of(&*panic)));
@@ -76,8 +82,11 @@ impl<H: Handle> Runner<H> {
 
     /// Redis failed in the middle of the attempt.
     fn at_queue_error(&self, id: JobId, error: &QueueError, failures: u32) -> Settlement {
-        if error.is_denied() {
-            tracing::error!(job.id = %id, %error, "an attempt could not go on; the Redis user needs a right, see /readyz");
+        // Of each job the settler says why it waits.
+        if !self.trouble.is_news(error) {
+            tracing::debug!(job.id = %id, %error, "an attempt could not go on");
+        } else if error.is_denied() {
+            tracing::error!(job.id = %id, %error, "attempts cannot go on; the Redis user needs a right, see /readyz");
         } else {
             tracing::warn!(job.id = %id, %error, "an attempt could not go on");
         }

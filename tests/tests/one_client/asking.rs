@@ -163,7 +163,7 @@ async fn what_redis_refuses_the_governor_for_good_stops_requests_and_is_said_alo
     };
     right("-zscore").await;
     let id = site.submit("octocat", "another").await.unwrap();
-    let words = "what redis holds of GitHub's limits cannot be used";
+    let words = "GitHub is asked nothing until somebody mends this";
     site.workers[0].wait_for_log(words, PATIENCE).await.unwrap();
     let put_back = eventually(PATIENCE, "a job that waits", async || {
         let seen = site.job(id).await.map_err(|error| error.to_string())?;
