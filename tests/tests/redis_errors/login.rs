@@ -8,18 +8,12 @@ use redis::aio::MultiplexedConnection;
 use serde_json::json;
 
 use super::{PATIENCE, look};
-use crate::writes::ready_with;
+use crate::writes::{ready_with, set_rights};
 
 /// So many connections are tried in vain before the logs are looked at.
 const TRIES: u64 = 60;
 /// Lines about it in one program's log: a part that meets it says so once.
 const TOLD_MAX: usize = 8;
-
-async fn set_user(redis: &mut MultiplexedConnection, rules: &[&str]) {
-    let mut set = redis::cmd("ACL");
-    set.arg("SETUSER").arg("w").arg(rules);
-    set.exec_async(redis).await.unwrap();
-}
 
 /// Connections that were ever made.
 async fn connections(redis: &mut MultiplexedConnection) -> u64 {
@@ -35,7 +29,7 @@ async fn connections(redis: &mut MultiplexedConnection) -> u64 {
 async fn a_password_that_is_changed_is_told_once_and_waited_for() {
     let redis = RedisServer::start(RedisOptions::default()).await.unwrap();
     let mut admin = redis.connection().await.unwrap();
-    set_user(&mut admin, &["on", ">first", "~*", "&*", "+@all"]).await;
+    set_rights(&mut admin, "on >first ~* &* +@all").await;
     let url = redis.url_of("w:first");
     let operator = format!("127.0.0.1:{}", hookme_tests::process::free_port().unwrap());
     let options = SiteOptions {
@@ -54,7 +48,7 @@ async fn a_password_that_is_changed_is_told_once_and_waited_for() {
     let first = site.submit("octocat", "first").await.unwrap();
     site.all_ended(PATIENCE).await.unwrap();
 
-    set_user(&mut admin, &["<first", ">second"]).await;
+    set_rights(&mut admin, "<first >second").await;
     let mut kill = redis::cmd("CLIENT");
     kill.arg("KILL").arg("USER").arg("w");
     kill.exec_async(&mut admin).await.unwrap();
@@ -81,7 +75,7 @@ async fn a_password_that_is_changed_is_told_once_and_waited_for() {
     let told = log.lines().filter(|line| line.contains(refused)).count();
     assert!(told <= TOLD_MAX, "{told} lines: {log}");
 
-    set_user(&mut admin, &[">first"]).await;
+    set_rights(&mut admin, ">first").await;
     ready_with(&ready, 200).await;
     let second = site.submit("octocat", "second").await.unwrap();
     site.all_ended(PATIENCE).await.unwrap();

@@ -6,7 +6,8 @@ use hookme_shared::job::State;
 use hookme_tests::receiver::Answer;
 use hookme_tests::redis_server::{Persistence, RedisOptions};
 use hookme_tests::site::{Site, SiteOptions, total};
-use hookme_tests::{RedisServer, eventually};
+use hookme_tests::{Program, RedisServer, eventually};
+use redis::aio::MultiplexedConnection;
 
 use super::{PATIENCE, look};
 
@@ -85,6 +86,48 @@ async fn a_disk_that_refuses_for_a_while_costs_no_failure_and_shows_on_readyz() 
     }
 }
 
+/// A site whose worker has a Redis user of its own, `w`.
+struct Guarded {
+    site: Site,
+    worker: Program,
+    /// Its `/readyz`.
+    ready: String,
+    /// For an administrator.
+    redis: MultiplexedConnection,
+}
+
+/// Starts it with these rights for the worker. No job is tried twice.
+async fn guarded(options: SiteOptions, rights: &str) -> Guarded {
+    let options = SiteOptions {
+        workers: 0,
+        ..options
+    };
+    let site = Site::start(options.with("RETRY_MAX_ATTEMPTS", "0"));
+    let site = site.await.unwrap();
+    let mut redis = site.connection().await.unwrap();
+    set_rights(&mut redis, &format!("on >secret ~* &* {rights}")).await;
+    let url = site.redis.url_of("w:secret");
+    let operator = format!("127.0.0.1:{}", hookme_tests::process::free_port().unwrap());
+    let worker = site
+        .start_worker(&[("REDIS_URL", &url), ("OPERATOR_LISTEN", &operator)])
+        .unwrap();
+    Site::ready(&worker).await.unwrap();
+    let ready = format!("http://{operator}/readyz");
+    Guarded {
+        site,
+        worker,
+        ready,
+        redis,
+    }
+}
+
+pub(super) async fn set_rights(redis: &mut MultiplexedConnection, rules: &str) {
+    let mut set = redis::cmd("ACL");
+    set.arg("SETUSER").arg("w");
+    rules.split(' ').for_each(|word| _ = set.arg(word));
+    set.exec_async(redis).await.unwrap();
+}
+
 /// Rights that a worker needs to claim, to go on, and to end a job.
 const RIGHTS: [&str; 9] = [
     "zadd", "hset", "zrem", "hincrby", "hdel", "del", "mget", "rpush", "pexpire",
@@ -92,29 +135,14 @@ const RIGHTS: [&str; 9] = [
 
 #[tokio::test]
 async fn a_right_that_is_taken_away_under_load_costs_no_job_and_shows_on_readyz() {
-    let operator = format!("127.0.0.1:{}", hookme_tests::process::free_port().unwrap());
-    let options = SiteOptions {
-        workers: 0,
-        ..SiteOptions::default()
-    };
-    let options = options
-        .with("RETRY_MAX_ATTEMPTS", "0")
-        .with("LEASE", "1000");
-    let site = Site::start(options).await.unwrap();
-    let mut redis = site.connection().await.unwrap();
-    let mut rights = async |rule: &str| {
-        let mut set = redis::cmd("ACL");
-        set.arg("SETUSER").arg("w");
-        rule.split(' ').for_each(|word| _ = set.arg(word));
-        set.exec_async(&mut redis).await.unwrap();
-    };
-    rights("on >secret ~* &* +@all").await;
-    let url = site.redis.url_of("w:secret");
-    let worker = site
-        .start_worker(&[("REDIS_URL", &url), ("OPERATOR_LISTEN", &operator)])
-        .unwrap();
-    Site::ready(&worker).await.unwrap();
-    let ready = format!("http://{operator}/readyz");
+    let options = SiteOptions::default().with("LEASE", "1000");
+    let Guarded {
+        site,
+        worker,
+        ready,
+        mut redis,
+    } = guarded(options, "+@all").await;
+    let mut rights = async |rule: &str| set_rights(&mut redis, rule).await;
     let mut ids = Vec::new();
     for right in RIGHTS {
         rights(&format!("-{right}")).await;
@@ -149,28 +177,15 @@ async fn a_right_that_is_taken_away_under_load_costs_no_job_and_shows_on_readyz(
 #[tokio::test]
 async fn functions_that_are_gone_where_the_worker_may_not_load_them_cost_no_second_delivery() {
     const JOBS: usize = 8;
-    let operator = format!("127.0.0.1:{}", hookme_tests::process::free_port().unwrap());
-    let options = SiteOptions {
-        workers: 0,
-        ..SiteOptions::default()
-    };
-    let options = options
-        .with("RETRY_MAX_ATTEMPTS", "0")
+    let options = SiteOptions::default()
         .with("LEASE", "15000")
         .with("WORKER_CONCURRENCY", &JOBS.to_string());
-    let site = Site::start(options).await.unwrap();
-    let mut redis = site.connection().await.unwrap();
-    let mut user = redis::cmd("ACL");
-    user.arg("SETUSER")
-        .arg("w")
-        .arg(&["on", ">secret", "~*", "&*"]);
-    user.arg(&["+@all", "-function"]);
-    user.exec_async(&mut redis).await.unwrap();
-    let url = site.redis.url_of("w:secret");
-    let worker = site
-        .start_worker(&[("REDIS_URL", &url), ("OPERATOR_LISTEN", &operator)])
-        .unwrap();
-    Site::ready(&worker).await.unwrap();
+    let Guarded {
+        site,
+        worker,
+        ready,
+        mut redis,
+    } = guarded(options, "+@all -function").await;
     site.receiver.answer(vec![Answer::Slow(SLOW, 200); JOBS]);
     for number in 0..JOBS {
         let name = format!("hello-{number}");
@@ -182,7 +197,6 @@ async fn functions_that_are_gone_where_the_worker_may_not_load_them_cost_no_seco
     flush.arg("FLUSH").exec_async(&mut redis).await.unwrap();
     let waits = worker.wait_for_log("jobs are not settled until", PATIENCE);
     waits.await.unwrap();
-    let ready = format!("http://{operator}/readyz");
     let said = ready_with(&ready, 503).await;
     assert!(said.contains("--load-functions"), "{said}");
     // Every job has ended by now as far as its worker knows. The API loads the functions.
