@@ -69,12 +69,19 @@ impl Patience {
         };
         if let Some(hidden) = self.may_log(Instant::now()) {
             let words = causes(&error);
-            if error.passes() {
+            if let QueueError::Unavailable { .. } = error {
                 tracing::warn!(
                     operation,
                     error = words,
                     hidden,
                     "the queue does not answer"
+                );
+            } else if error.passes() {
+                tracing::warn!(
+                    operation,
+                    error = words,
+                    hidden,
+                    "the queue does not do it now"
                 );
             } else {
                 tracing::error!(

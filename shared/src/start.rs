@@ -36,6 +36,11 @@ pub enum StartError {
         "the queue's functions are not in this Redis, and the user of REDIS_URL may not load them; somebody who may loads them once for all: REDIS_URL='{0}' api --load-functions"
     )]
     NoFunctions(String),
+    /// The functions were to be loaded, by a user who may not.
+    #[error(
+        "the user of REDIS_URL may not load the queue's functions, or not call them; load them as one who may, with the rights +fcall +function|load: REDIS_URL='{0}' api --load-functions"
+    )]
+    MayNotLoad(String),
     /// The user lacks rights, so that a job could be left half-way.
     #[error("{0}")]
     Rights(String),
@@ -80,10 +85,7 @@ pub async fn load_functions(address: &Address) -> Result<(), StartError> {
         answered(redis, || queue.load_functions_for_people()).await
     };
     loaded.await.map_err(|error| match error {
-        error if error.is_denied() => {
-            let rights = ["+fcall", "+function|load"].map(str::to_owned);
-            StartError::Rights(queue.about_rights(&rights))
-        }
+        error if error.is_denied() => StartError::MayNotLoad(deploy_url(&address.url)),
         error => told(error),
     })
 }

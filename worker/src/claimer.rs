@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use hookme_shared::queue::{
-    BATCH_MAX, Batch, ClaimRequest, Claimed, Next, Queue, QueueError, Settlement,
+    BATCH_MAX, Batch, ClaimRequest, Claimed, Next, Queue, QueueError, Role, Settlement,
 };
 use hookme_shared::span::whole_ms;
 use hookme_shared::supervisor::words_of;
@@ -156,16 +156,23 @@ impl<H: Handle> Claimer<H> {
                 round.failed(&error, request.request, sent);
                 let wait = round.away.mul_f64(rand::random_range(0.75..1.0));
                 if round.trouble.is_news(&error) {
-                    if error.passes() {
-                        tracing::warn!(%error, "redis gives no jobs; it is asked again until it does");
-                    } else {
-                        tracing::error!(%error, "redis gives no jobs until somebody mends this; it is asked again until then");
-                    }
+                    self.say(&error).await;
                 }
                 round.away = (round.away * 2).min(AWAY_MAX);
                 Some(wait)
             }
         }
+    }
+
+    /// Says why no jobs come, and what to do where it is known.
+    async fn say(&self, error: &QueueError) {
+        if error.passes() {
+            tracing::warn!(%error, "redis gives no jobs; it is asked again until it does");
+            return;
+        }
+        let denied = self.queue.denied(Role::Worker).await;
+        let advice = denied.ok().flatten().map(|complaint| complaint.text);
+        tracing::error!(%error, advice, "redis gives no jobs until somebody mends this; it is asked again until then");
     }
 
     /// Repeats a claim whose reply was lost: the same request returns the same

@@ -29,12 +29,13 @@ use crate::reaper;
 use crate::runner::Runner;
 use crate::settler::Settler;
 
-/// How long, after the grace, all of the end may take. Whoever follows the README kills
-/// after 10 s.
-const END_MAX: Duration = Duration::from_secs(8);
-/// How long of that jobs may take to stop, and then their settlements to go through. What
-/// is not settled then comes back when its lease runs out.
+/// How long, after the grace, jobs may take to stop, and then their settlements to go
+/// through. What is not settled then comes back when its lease runs out.
 const LAST_SETTLEMENTS: Duration = Duration::from_secs(3);
+/// How long, once all jobs have ended or are left, the rest of the end may take, the
+/// settlements among it. With the time to stop jobs that is less than 10 s after the grace,
+/// when whoever follows the README kills.
+const REST_MAX: Duration = Duration::from_secs(5);
 
 /// What a worker is made of, beside what it does with a job.
 #[derive(Debug)]
@@ -94,16 +95,7 @@ impl Launch {
             metrics: Arc::clone(&self.metrics),
             trouble: Trouble::default(),
         });
-        let claimer = Claimer {
-            queue: self.queue.clone(),
-            worker: self.worker.clone(),
-            concurrency: self.concurrency,
-            leases: Arc::clone(&leases),
-            bell,
-            runner: Arc::clone(&runner),
-            jobs: jobs.clone(),
-            metrics: Arc::clone(&self.metrics),
-        };
+        let claimer = self.claimer(&leases, bell, &runner, &jobs);
         tracing::info!(
             worker = self.worker,
             concurrency = self.concurrency,
@@ -112,11 +104,20 @@ impl Launch {
         let claiming = supervisor.spawn("claimer", claimer.run(supervisor.ending()));
         supervisor.ending().cancelled().await;
         let grace_over = Instant::now() + self.shutdown_grace;
-        let in_order = async {
+        let ending_jobs = async {
             claiming.ended().await;
-            // Held so long, so that no end of the claimer is the end of other parts.
-            drop(runner);
             end_jobs(&jobs, &leases, grace_over, &supervisor).await;
+        };
+        let jobs_over = (grace_over + LAST_SETTLEMENTS).into();
+        if timeout_at(jobs_over, ending_jobs).await.is_err() {
+            tracing::warn!(
+                jobs = jobs.len(),
+                "some jobs did not stop; they come back when their leases run out"
+            );
+        }
+        // Held so long, so that no end of the claimer is the end of other parts.
+        drop(runner);
+        let rest = async {
             end_settling(&settling, &leases).await;
             no_heartbeat.cancel();
             heartbeat.ended().await;
@@ -127,16 +128,34 @@ impl Launch {
             self.sign_off().await;
             supervisor.all_ended().await;
         };
-        let over = (grace_over + END_MAX).into();
-        if timeout_at(over, in_order).await.is_err() {
+        if timeout(REST_MAX, rest).await.is_err() {
             tracing::warn!(
-                "redis does not answer; the worker ends all the same, and what it could not give back ends with its term"
+                "redis does not answer; the worker ends all the same. Permits that it could not give back count until their terms are over"
             );
         }
         no_heartbeat.cancel();
         done.cancel();
         tracing::info!(worker = self.worker, "ended");
         Ok(supervisor.outcome()?)
+    }
+
+    fn claimer<H>(
+        &self,
+        leases: &Arc<Leases>,
+        bell: Bell,
+        runner: &Arc<Runner<H>>,
+        jobs: &TaskTracker,
+    ) -> Claimer<H> {
+        Claimer {
+            queue: self.queue.clone(),
+            worker: self.worker.clone(),
+            concurrency: self.concurrency,
+            leases: Arc::clone(leases),
+            bell,
+            runner: Arc::clone(runner),
+            jobs: jobs.clone(),
+            metrics: Arc::clone(&self.metrics),
+        }
     }
 
     async fn sign_off(&self) {
@@ -218,12 +237,7 @@ async fn end_jobs(
     tracing::info!(jobs = jobs.len(), "the jobs that are left are given back");
     leases.stop_all(Stop::Shutdown);
     // Handing over to the settler can stall while Redis does not answer.
-    if timeout(LAST_SETTLEMENTS, jobs.wait()).await.is_err() {
-        tracing::warn!(
-            jobs = jobs.len(),
-            "some jobs did not stop; they come back when their leases run out"
-        );
-    }
+    jobs.wait().await;
 }
 
 /// Waits until the last ends are settled, but not for ever.
@@ -232,7 +246,7 @@ async fn end_settling(settling: &Task, leases: &Leases) {
     if settled.is_err() || leases.count() > 0 {
         tracing::warn!(
             jobs = leases.count(),
-            "the last jobs are not settled; they come back when their leases run out"
+            "the last jobs may not be settled; those that are not come back when their leases run out"
         );
     }
 }

@@ -38,7 +38,10 @@ async fn reap_on(queue: &Queue) {
                 }
             }
             Ok((reaped, _)) => {
-                tracing::warn!(jobs = reaped, "took back jobs of workers that died");
+                tracing::warn!(
+                    jobs = reaped,
+                    "took back jobs whose leases ran out: their workers died, hung, or could not renew them"
+                );
                 if reaped >= BATCH_MAX as u64 {
                     wait /= TICKS;
                 }

@@ -86,7 +86,7 @@ impl<H: Handle> Runner<H> {
         if !self.trouble.is_news(error) {
             tracing::debug!(job.id = %id, %error, "an attempt could not go on");
         } else if error.is_denied() {
-            tracing::error!(job.id = %id, %error, "attempts cannot go on; the Redis user needs a right, see /readyz");
+            tracing::error!(job.id = %id, %error, "attempts cannot go on until the Redis user has its rights");
         } else {
             tracing::warn!(job.id = %id, %error, "an attempt could not go on");
         }

@@ -246,7 +246,7 @@ impl Settling {
             return;
         }
         if error.is_denied() {
-            tracing::error!(operation, %error, "jobs are not settled until the Redis user has its rights, see /readyz; their ends are kept and sent again");
+            tracing::error!(operation, %error, "jobs are not settled until the Redis user has its rights; their ends are kept and sent again");
         } else {
             tracing::warn!(operation, %error, "jobs are not settled until redis does it; their ends are kept and sent again");
         }

@@ -13,6 +13,7 @@ register('bury', { 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
     local codes, jobs = read_claims(ns, args, 1, 4, SETTLE_FIELDS)
     local dead, cancelled = {}, {}
+    if #jobs > 0 then need_rights(ns) end
     for _, job in ipairs(jobs) do
         job.settling = { 'failures', (mend(job).failures or 0) + 1 }
         remember(ns, job, at_ms, 'bury', args[job.place + 2], args[job.place + 3])

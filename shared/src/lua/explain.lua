@@ -106,7 +106,7 @@ local function why(ns, job, ahead, at_ms)
     if job.state == 'running' then
         local lease = tonumber(redis.call('ZSCORE', key.running(ns), job.id) or at_ms)
         if lease <= at_ms then
-            local next_step = limits_in_force(ns, at_ms) and 'another worker takes it back' or 'no worker is running that could take it back'
+            local next_step = limits_in_force(ns, at_ms) and 'another worker takes it back' or 'no worker is heard of that could take it back'
             return 'its worker ' .. (job.worker or '?') .. ' did not renew its lease, which ended ' .. clock(lease) .. '; ' .. next_step
         end
         local asked = job.cancel_requested and '; its worker is asked to cancel it' or ''

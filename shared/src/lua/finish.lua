@@ -12,6 +12,7 @@
 register('finish', { 'allow-oom' }, function(keys, args)
     local ns, at_ms = keys[1], now(keys[1])
     local codes, jobs = read_claims(ns, args, 1, 3, END_FIELDS)
+    if #jobs > 0 then need_rights(ns) end
     -- The record of this attempt is the job's own: most jobs have no history.
     for _, job in ipairs(jobs) do
         local status = args[job.place + 2]

@@ -5,7 +5,8 @@
 -- user lacks a right. So the writes stand in an order in which each may be the last one:
 -- first the set that a job goes to, then its record, and at the very end it leaves the set
 -- where it was. Until then that set leads to it: claim and reap go by the record, and put
--- right what is missing.
+-- right what is missing. What is sent again and again until the right is back asks for it
+-- first (need_rights), so that it leaves no traces each time.
 
 -- The first 64 bytes of a reason: what stands in the record. A longer value
 -- would double the record's memory; the history has the whole text. A letter of
@@ -194,6 +195,7 @@ local function give_back(ns, args, event)
     local max_age_ms, at_ms = tonumber(args[1]), now(ns)
     local codes, jobs = read_claims(ns, args, 2, event.step or 5, SETTLE_FIELDS)
     local back, cancelled, expired = {}, {}, {}
+    if #jobs > 0 then need_rights(ns) end
     for _, job in ipairs(jobs) do
         mend(job)
         local reason = args[job.place + 3]

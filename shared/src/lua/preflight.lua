@@ -19,14 +19,6 @@ local RIGHTS = {
     api = 'LRANGE ZRANK',
     worker = 'BLPOP HLEN HRANDFIELD HSETNX LPUSH ZREMRANGEBYSCORE ZSCAN',
 }
--- What follows the key where it is not just values: these take any number of keys.
-local AFTER_KEY = { DEL = {}, EXISTS = {}, MGET = {}, BLPOP = { '0' } }
--- At least as many as any command needs: Redis 7.0 dies of too few.
-local VALUES = { '0', '0', '0' }
-
-local function may(command, at)
-    return redis.acl_check_cmd(command, at, unpack(AFTER_KEY[command] or VALUES))
-end
 
 register('preflight', { 'no-writes', 'allow-oom' }, function(keys, args)
     local ns, missing = keys[1], {}

@@ -58,6 +58,7 @@ end
 
 local function take_back(ns, ids, jitter, at_ms)
     local back, poison, cancelled = {}, {}, {}
+    if #ids > 0 then need_rights(ns) end
     for i, id in ipairs(ids) do
         local job = read_job(ns, id)
         if job and RETENTION[job.state] then

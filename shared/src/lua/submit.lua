@@ -26,16 +26,6 @@
 -- One script, because the limit, the lock and the record must agree: of any
 -- number of simultaneous submits exactly as many pass as may.
 
--- Fails, before anything is written, if the user may not send one of these commands: for
--- what no order of the writes makes good.
-local function need_rights(ns, ...)
-    for _, command in ipairs({ ... }) do
-        if not redis.acl_check_cmd(command, ns, '0', '0') then
-            return error(redis.error_reply('NOPERM this user has no permissions to run the ' .. command .. ' command'))
-        end
-    end
-end
-
 -- The fields of a record that most jobs are without.
 local function rare_fields(args, scope)
     local fields = {}
@@ -92,7 +82,7 @@ register('submit', {}, function(keys, args)
     if most and live_jobs(ns) - #older >= most then return { 'full', most } end
 
     local at_ms, stage = now(ns), FIRST_STAGE[args[2]]
-    need_rights(ns, 'ZADD', 'SET', 'HSET')
+    need_rights(ns)
     if stray then
         stray.ending = 'lost: somebody deleted the set that led to it'
         -- Should its end be cut off half-way, reap finds it there.

@@ -100,14 +100,8 @@ impl Queue {
     /// persistence and settings, and whether Redis takes writes. Empty when all is well;
     /// where a right is missing, nothing else is looked at.
     pub async fn complaints(&self, role: Role) -> Result<Vec<Complaint>, QueueError> {
-        let missing = match self.missing_rights(role).await {
-            Err(error) if error.is_denied() => {
-                return Ok(vec![Complaint::new(Severity::NotNow, ABOUT_LOADING)]);
-            }
-            missing => missing?,
-        };
-        if !missing.is_empty() {
-            return Ok(vec![Complaint::unsafe_because(self.about_rights(&missing))]);
+        if let Some(complaint) = self.denied(role).await? {
+            return Ok(vec![complaint]);
         }
         let info: String = self
             .send("check redis", redis::cmd("INFO").arg("everything"))
@@ -127,6 +121,18 @@ impl Queue {
         complaints.extend(about_write(self.probe_write().await, role)?);
         complaints.extend(about_functions(self.counts().await)?);
         Ok(complaints)
+    }
+
+    /// What to do about rights that `role` needs and that this user lacks, if there are any.
+    pub async fn denied(&self, role: Role) -> Result<Option<Complaint>, QueueError> {
+        match self.missing_rights(role).await {
+            Ok(missing) if missing.is_empty() => Ok(None),
+            Ok(missing) => Ok(Some(Complaint::unsafe_because(self.about_rights(&missing)))),
+            Err(error) if error.is_denied() => {
+                Ok(Some(Complaint::new(Severity::NotNow, ABOUT_LOADING)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn about_settings(&self) -> Result<Vec<Complaint>, QueueError> {

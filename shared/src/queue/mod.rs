@@ -195,7 +195,7 @@ impl Queue {
     /// there.
     async fn loaded_version(&self, function: &str) -> Result<Option<String>, QueueError> {
         let version = redis::cmd("FCALL").arg(function).arg(0).to_owned();
-        match self.send("version", &version).await {
+        match self.send("hookme_version", &version).await {
             Ok(version) => Ok(Some(version)),
             Err(QueueError::Failed { source, .. }) if is_function_missing(&source) => Ok(None),
             Err(other) => Err(other),

@@ -43,8 +43,12 @@ impl Queue {
             .function_on("preflight", &[&self.0.tag])
             .arg(role.as_str());
         match self.call(call, reply::words).await {
-            // It may be called, as was seen above: what is denied is its key.
-            Err(error) if error.is_denied() => Ok(vec![format!("~{}", self.0.tag)]),
+            // It may be called, as was seen above: what is denied is its key. Nothing is
+            // known of the others, which are needed too.
+            Err(error) if error.is_denied() => {
+                let tag = &self.0.tag;
+                Ok(vec![format!("~{tag}"), format!("~{tag}:*")])
+            }
             answered => answered,
         }
     }

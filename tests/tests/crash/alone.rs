@@ -185,7 +185,7 @@ async fn a_job_whose_lease_is_over_does_not_run_and_says_who_takes_it_back() {
     let told = queue.queue.explain(id).await.unwrap().unwrap();
     let begin = "its worker gone did not renew its lease, which ended ";
     assert!(told.why.starts_with(begin), "{}", told.why);
-    let end = "; no worker is running that could take it back";
+    let end = "; no worker is heard of that could take it back";
     assert!(told.why.ends_with(end), "{}", told.why);
     assert_eq!(told.until_ms, None);
     queue.queue.renew("other", &[], &[]).await.unwrap();

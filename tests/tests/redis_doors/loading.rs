@@ -61,7 +61,7 @@ async fn whoever_may_not_load_functions_is_told_which_right_that_takes() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
     assert!(
-        said.contains("ACL SETUSER hookme_api +fcall +function|load"),
+        said.contains("hookme_deploy:PASSWORD@") && said.contains("may not load"),
         "{said}"
     );
     assert!(!said.contains(PASSWORD), "{said}");

@@ -33,10 +33,15 @@ async fn each_right_that_is_taken_away_is_named_alone_with_the_command_that_give
             let others: Vec<_> = rights.iter().filter(|right| *right != missed).collect();
             set_rights(&mut admin, user, &others).await;
             let missing = own.missing_rights(role).await.unwrap();
-            assert_eq!(missing, [missed.as_str()], "{user}");
+            // Without the namespace's own key nothing can be asked about the others.
+            let named = match &**missed {
+                "~{hookme}" => vec!["~{hookme}", "~{hookme}:*"],
+                alone => vec![alone],
+            };
+            assert_eq!(missing, named, "{user}");
             let complaints = own.complaints(role).await.unwrap();
             assert_eq!(complaints.len(), 1, "{complaints:?}");
-            let remedy = format!("ACL SETUSER {user} {missed}");
+            let remedy = format!("ACL SETUSER {user} {}", named.join(" "));
             assert!(
                 complaints[0].forbids_start(false) && complaints[0].text.ends_with(&remedy),
                 "{complaints:?}"

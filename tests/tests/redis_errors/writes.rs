@@ -133,6 +133,19 @@ const RIGHTS: [&str; 9] = [
     "zadd", "hset", "zrem", "hincrby", "hdel", "del", "mget", "rpush", "pexpire",
 ];
 
+/// What is taken away, by which rule, and which one gives it back: each right, the right to
+/// call, the keys, and the login.
+fn ways() -> Vec<(&'static str, String, String)> {
+    let of_commands = RIGHTS.map(|right| (right, format!("-{right}"), format!("+{right}")));
+    let of_all = [
+        ("fcall", "-fcall", "+fcall"),
+        ("keys", "resetkeys", "~{hookme} ~{hookme}:*"),
+        ("login", "off", "on"),
+    ];
+    let of_all = of_all.map(|(what, taken, given)| (what, taken.to_owned(), given.to_owned()));
+    of_commands.into_iter().chain(of_all).collect()
+}
+
 #[tokio::test]
 async fn a_right_that_is_taken_away_under_load_costs_no_job_and_shows_on_readyz() {
     let options = SiteOptions::default().with("LEASE", "1000");
@@ -142,22 +155,34 @@ async fn a_right_that_is_taken_away_under_load_costs_no_job_and_shows_on_readyz(
         ready,
         mut redis,
     } = guarded(options, "+@all").await;
-    let mut rights = async |rule: &str| set_rights(&mut redis, rule).await;
     let mut ids = Vec::new();
-    for right in RIGHTS {
-        rights(&format!("-{right}")).await;
+    for (right, taken, given) in ways() {
+        set_rights(&mut redis, &taken).await;
+        if right == "login" {
+            let mut kill = redis::cmd("CLIENT");
+            kill.arg("KILL").arg("USER").arg("w");
+            kill.exec_async(&mut redis).await.unwrap();
+        }
         for number in 0..30 {
             let id = site.submit("octocat", &format!("{right}-{number}")).await;
             ids.push(id.unwrap());
         }
-        let said = ready_with(&ready, 503).await;
-        assert!(said.contains(&format!("+{right}")), "{said}");
+        let told = eventually(PATIENCE, right, async || {
+            let said = ready_with(&ready, 503).await;
+            let words = if right == "login" {
+                "is refused"
+            } else {
+                &given
+            };
+            said.contains(words).then_some(()).ok_or(said)
+        });
+        told.await.unwrap();
         if right == "hincrby" {
             // A claim that is repeated gives jobs, which miss it when they keep their reports.
-            let told = worker.wait_for_log("the Redis user needs a right", PATIENCE);
+            let told = worker.wait_for_log("attempts cannot go on", PATIENCE);
             told.await.unwrap();
         }
-        rights(&format!("+{right}")).await;
+        set_rights(&mut redis, &given).await;
         ready_with(&ready, 200).await;
     }
     let counts = site.all_ended(PATIENCE).await.unwrap();
@@ -169,8 +194,15 @@ async fn a_right_that_is_taken_away_under_load_costs_no_job_and_shows_on_readyz(
             (State::Succeeded, 0),
             "{told:?}"
         );
+        let events: Vec<_> = told.history.iter().map(|entry| &*entry.event).collect();
+        assert!(!events.contains(&"crash"), "{events:?}");
+        // One of each attempt that waited, and not of each try to say so.
+        assert!(events.len() <= told.job.attempt as usize, "{told:?}");
     }
     assert_eq!(site.receiver.deliveries().len(), ids.len());
+    let log = worker.log();
+    assert!(log.contains("ACL SETUSER w +zadd"), "{log}");
+    assert!(!log.contains("another claim holds the job"), "{log}");
     assert_eq!(site.left_over_keys().await.unwrap(), [""; 0]);
 }
 

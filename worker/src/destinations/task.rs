@@ -17,6 +17,8 @@ use super::{Closed, Message, Permit, Waiting, ended, words};
 
 /// Deliveries that one call asks for or takes back.
 const BATCH: usize = 64;
+/// How many that have ended are told again where the Redis user lacks a right.
+const OPEN_MAX: usize = 1_024;
 /// The first and the longest wait before Redis is told again what it did not take.
 const AGAIN_MIN: Duration = Duration::from_millis(50);
 const AGAIN_MAX: Duration = Duration::from_secs(1);
@@ -130,12 +132,13 @@ impl DestinationsTask {
                 tracing::warn!(%error, open, "redis does not answer for deliveries; what is open is told again until it does");
             }
         } else {
-            // Told again they would meet the same, and there would be ever more of
-            // them. They end with their terms.
             if is_news {
-                tracing::error!(%error, open, "nothing is sent to receivers until somebody mends this; deliveries that have ended count as under way until their terms are over");
+                tracing::error!(%error, open, "nothing is sent to receivers until somebody mends this");
             }
-            self.returns.clear();
+            // Told again they may meet the same, and there would be ever more of them.
+            // Those that are left out end with their terms.
+            let kept = if error.is_denied() { OPEN_MAX } else { 0 };
+            self.returns.truncate(kept);
         }
         for waiting in self.waiting.drain(..) {
             tell(waiting, Err(error.clone()));

@@ -17,6 +17,8 @@ use crate::github::Failure;
 const LATE: Duration = Duration::from_secs(1);
 /// Requests that one call asks for or releases.
 const BATCH: usize = 64;
+/// How many that have ended are told again where the Redis user lacks a right.
+const OPEN_MAX: usize = 1_024;
 /// The first and the longest wait before Redis is told again what it did not take.
 const AGAIN_MIN: Duration = Duration::from_millis(50);
 const AGAIN_MAX: Duration = Duration::from_secs(1);
@@ -133,9 +135,10 @@ impl GovernorTask {
             if is_news {
                 tracing::error!(%error, "GitHub is asked nothing until somebody mends this");
             }
-            // Told again they would meet the same, and there would be ever more of
-            // them. They end with their terms.
-            self.releases.clear();
+            // Told again they may meet the same, and there would be ever more of them.
+            // Those that are left out end with their terms.
+            let kept = if error.is_denied() { OPEN_MAX } else { 0 };
+            self.releases.truncate(kept);
         }
         for waiting in self.waiting.drain(..) {
             answer(waiting.answer, Err(Failure::Queue(error.clone())));
