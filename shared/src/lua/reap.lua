@@ -58,7 +58,6 @@ end
 
 local function take_back(ns, ids, jitter, at_ms)
     local back, poison, cancelled = {}, {}, {}
-    if #ids > 0 then need_rights(ns) end
     for i, id in ipairs(ids) do
         local job = read_job(ns, id)
         if job and RETENTION[job.state] then
@@ -96,6 +95,9 @@ end
 
 register('reap', { 'allow-oom' }, function(keys, args)
     local ns, lease_ms, at_ms = keys[1], tonumber(args[2]), now(keys[1])
+    -- Whoever lacks a right has not reaped: those who could not renew either for the want
+    -- of one get a fresh term afterwards.
+    need_rights(ns)
     local known = read_fields(key.stats(ns), { 'reaped_ms', 'amnesty_ms' }, 1)
     -- What is no time is long ago.
     local last, begun_ms = tonumber(known[1] or 0) or 0, tonumber(known[2] or '')
