@@ -3,7 +3,7 @@
 //! At the end: no more claims; running jobs finish within the grace; what is
 //! left is given back with no failure counted; the last ends are settled; then
 //! the heartbeat stops, which until then kept the leases. A part that fails brings
-//! the end too, without the grace. One deadline holds for all of it, as Redis may hang.
+//! the end too, without the grace. Each step has its deadline, as Redis may hang.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -110,6 +110,8 @@ impl Launch {
         };
         let jobs_over = (grace_over + LAST_SETTLEMENTS).into();
         if timeout_at(jobs_over, ending_jobs).await.is_err() {
+            // A claim that hangs is no reason for others to go on.
+            leases.stop_all(Stop::Shutdown);
             tracing::warn!(
                 jobs = jobs.len(),
                 "some jobs did not stop; they come back when their leases run out"
